@@ -1,0 +1,29 @@
+// Installs the locked dependencies when they are missing or older than the lock file, and builds dist/ when src/ is newer.
+// Every npm script that a fresh clone may start with runs this first.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import path from 'node:path';
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+const modified = (file) => (existsSync(file) ? statSync(file).mtimeMs : 0);
+const newest = (folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((latest, entry) => Math.max(latest, modified(path.join(entry.parentPath ?? entry.path, entry.name))), 0);
+
+const run = (command, args) =>
+  execFileSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
+
+if (modified(path.join(root, 'node_modules/.package-lock.json')) < modified(path.join(root, 'package-lock.json'))) {
+  console.error('installing dependencies (npm ci) ...');
+  run(npm, ['ci', '--no-audit', '--no-fund']);
+}
+const stamp = path.join(root, 'dist/.built');
+if (modified(stamp) < Math.max(newest(path.join(root, 'src')), modified(path.join(root, 'package.json')))) {
+  console.error('building dist/ ...');
+  run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json']);
+  const { writeFileSync } = await import('node:fs');
+  writeFileSync(stamp, '');
+}

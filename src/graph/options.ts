@@ -1,0 +1,44 @@
+/** What the graphs are built from. Every field is resolved: defaults belong to the CLI and to `defaultOptions`. */
+
+/** Where a graph will run; picks the lowering of each operator (see `ops/strategies.ts`). */
+export type Provider = 'cpu' | 'cuda' | 'webgpu';
+
+/** A backbone with its embedding head. */
+export interface NetworkOptions {
+  /** torchvision's name, for example `resnet50`. */
+  model: string;
+  /** Outputs of the backbone's last layer. */
+  featDim: number;
+  /** Outputs of the head: the embedding's dimension. */
+  embedDim: number;
+  /** Height and width of the square input, in pixels. */
+  imageSize: number;
+}
+
+export type OptimizerName = 'sgd' | 'adam';
+
+/** One training run's graph options; learning rates, uniforms and data are inputs of the graphs instead. */
+export interface TrainingOptions extends NetworkOptions {
+  /** Images a step; a multiple of `batchK`. */
+  batchSize: number;
+  /** Consecutive images of one class in a batch. */
+  batchK: number;
+  /** Number of classes: the length of beta. */
+  classes: number;
+  /** Margin of the loss (alpha in the paper). */
+  margin: number;
+  /** Weight of the regularisation of beta. */
+  nu: number;
+  /** Initial boundary between positives and negatives. */
+  beta: number;
+  /** False keeps beta at its initial value (`--lr-beta 0`). */
+  learnBeta: boolean;
+  /** Rescales the log-weights of a batch to [0, 1] before sampling. */
+  normalizeWeights: boolean;
+  optimizer: OptimizerName;
+  /** SGD's momentum, of the network and of beta. */
+  momentum: number;
+  /** L2 weight decay, of the network and of beta. */
+  weightDecay: number;
+  provider: Provider;
+}
