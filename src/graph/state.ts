@@ -58,6 +58,6 @@ export function stateTensors(layout: NetworkLayout, optimizer: OptimizerName, cl
     { name: 'beta', shape: [classes] },
     { name: 'beta_momentum', shape: [classes] },
     ...optimizerVectors[optimizer].map((name) => ({ name, shape: params })),
-    ...(optimizer === 'adam' ? [{ name: 'optimizer_step', shape: [] }] : []),
+    ...(optimizer === 'adam' ? [{ name: 'bias_correction', shape: [2] }] : []),
   ];
 }

@@ -1,0 +1,102 @@
+/**
+ * What backbones are written in: layers that find their parameters by their place in the model. A backbone is one
+ * function over this interface; `training.ts` and `inference.ts` build different graphs from it.
+ */
+import type { Value } from './builder.js';
+import type { PoolGeometry } from './ops/pool.js';
+import type { Pair } from './ops/windows.js';
+import type { Init } from './state.js';
+
+export interface ConvOptions {
+  out: number;
+  /** One number stands for both axes. */
+  kernel: number | Pair;
+  stride?: number;
+  padding?: number | Pair;
+  /** Default: none, as before batch normalisation. */
+  bias?: boolean;
+  /** Default: Kaiming normal over the outputs, as torchvision's ResNets. */
+  init?: Init;
+}
+
+export interface PoolOptions {
+  kernel: number;
+  stride: number;
+  padding?: number;
+  ceil?: boolean;
+}
+
+/** Feature maps have a layout of the implementation's own; ask `channels` instead of reading their shape. */
+export interface Layers {
+  /** Runs `body` with `name` (dots nest) appended to the path of parameter names. */
+  scope<T>(name: string, body: () => T): T;
+  channels(x: Value): number;
+  conv2d(name: string, x: Value, options: ConvOptions): Value;
+  batchNorm2d(name: string, x: Value): Value;
+  relu(x: Value): Value;
+  add(a: Value, b: Value): Value;
+  /** Joins feature maps along their channels. */
+  concat(xs: readonly Value[]): Value;
+  maxPool2d(x: Value, options: PoolOptions): Value;
+  avgPool2d(x: Value, options: PoolOptions): Value;
+  adaptiveAvgPool2d(x: Value, size: number): Value;
+  /** [N, C * H * W] in PyTorch's order (C, H, W). */
+  flatten(x: Value): Value;
+  /** x [N, in] -> [N, out]. */
+  linear(name: string, x: Value, out: number): Value;
+}
+
+/** Where layers get their parameters and running statistics from, by full name. */
+export interface ParameterSource {
+  param(name: string, shape: number[], init: Init): Value;
+  buffer(name: string, shape: number[], init: Init): Value;
+}
+
+export const pair = (value: number | Pair = 0): Pair => (typeof value === 'number' ? [value, value] : value);
+
+export const poolGeometry = ({ kernel, stride, padding = 0, ceil }: PoolOptions): PoolGeometry => ({
+  kernel: pair(kernel),
+  stride: pair(stride),
+  padding: pair(padding),
+  ceil,
+});
+
+export const ones: Init = { kind: 'constant', value: 1 };
+export const zeros: Init = { kind: 'constant', value: 0 };
+
+/** Kaiming normal, fan_out, for ReLU: std = sqrt(2 / (out * k_h * k_w)). */
+export const kaimingNormal = (out: number, [kh, kw]: Pair): Init => ({
+  kind: 'normal',
+  std: Math.sqrt(2 / (out * kh * kw)),
+});
+
+/** PyTorch's default for Linear and Conv2d, weight and bias: uniform within 1 / sqrt(fan_in). */
+export const defaultUniform = (fanIn: number): Init => ({ kind: 'uniform', bound: 1 / Math.sqrt(fanIn) });
+
+/** The parameters of each layer, shared by all implementations so that names, shapes and order agree. */
+export function convParams(
+  source: ParameterSource,
+  path: string,
+  channels: number,
+  { out, kernel, bias = false, init }: ConvOptions,
+): { weight: Value; bias: Value | null } {
+  const [kh, kw] = pair(kernel);
+  const weight = source.param(`${path}.weight`, [out, channels, kh, kw], init ?? kaimingNormal(out, [kh, kw]));
+  return { weight, bias: bias ? source.param(`${path}.bias`, [out], zeros) : null };
+}
+
+export function batchNormParams(source: ParameterSource, path: string, channels: number) {
+  return {
+    weight: source.param(`${path}.weight`, [channels], ones),
+    bias: source.param(`${path}.bias`, [channels], zeros),
+    runningMean: source.buffer(`${path}.running_mean`, [channels], zeros),
+    runningVar: source.buffer(`${path}.running_var`, [channels], ones),
+  };
+}
+
+export function linearParams(source: ParameterSource, path: string, features: number, out: number) {
+  return {
+    weight: source.param(`${path}.weight`, [out, features], defaultUniform(features)),
+    bias: source.param(`${path}.bias`, [out], defaultUniform(features)),
+  };
+}

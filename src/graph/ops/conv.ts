@@ -1,0 +1,189 @@
+/**
+ * Convolution over activations laid out (C, N, H, W), and its gradients. Weight [out, in, k_h, k_w], bias [out],
+ * dilation 1, one group.
+ *
+ * With * for the sliding product, y = w * x: dw[o, c] slides dy[o] over x[c]; dx[c] is the full product of dy[o] with
+ * w[o, c] turned by 180 degrees, summed over o; db sums dy. ONNX has no operator for dw, so each of the three products
+ * has several lowerings; `convStrategies` picks one of each by shape.
+ */
+import type { GraphBuilder, Value } from '../builder.js';
+import { slidingExtent } from '../onnx/operators.js';
+import type { Provider } from '../options.js';
+import type { Strategies } from './conv-strategies.js';
+import { convStrategies } from './conv-strategies.js';
+import type { Pair } from './windows.js';
+import { dilateSpatial, im2col, sliceSpatial } from './windows.js';
+
+export interface ConvGeometry {
+  stride: Pair;
+  padding: Pair;
+}
+
+/** What the lowerings share: x [in, N, *size], y [out, N, *extent]. */
+interface Conv extends ConvGeometry {
+  g: GraphBuilder;
+  x: Value;
+  weight: Value;
+  batch: number;
+  channels: number;
+  filters: number;
+  kernel: Pair;
+  size: Pair;
+  extent: Pair;
+}
+
+const swapBatch = (g: GraphBuilder, x: Value): Value => g.op('Transpose', [x], { perm: [1, 0, 2, 3] });
+const attributes = ({ kernel, stride, padding }: Conv) => ({
+  kernel_shape: [...kernel],
+  strides: [...stride],
+  pads: [...padding, ...padding],
+});
+/** [C, N, H, W] as the matrix [C, N * H * W]. */
+const asMatrix = (g: GraphBuilder, x: Value): Value => g.op('Reshape', [x, g.ints([x.shape[0] as number, -1])]);
+const asFeatures = ({ g, batch }: Conv, matrix: Value, [height, width]: Pair): Value =>
+  g.op('Reshape', [matrix, g.ints([-1, batch, height, width])]);
+
+/** The weight as a matrix [out, in * k_h * k_w]. */
+const weightMatrix = ({ g, weight, filters }: Conv): Value => g.op('Reshape', [weight, g.ints([filters, -1])]);
+const asWeight = ({ g, weight }: Conv, matrix: Value): Value =>
+  g.op('Reshape', [matrix, g.ints(weight.shape as number[])]);
+const columnsOfInput = ({ g, x, kernel, stride, padding, extent, size }: Conv): Value =>
+  im2col(g, x, {
+    kernel,
+    stride,
+    before: padding,
+    // Rows and columns that no window reaches are cropped.
+    after: [0, 1].map((i) => (extent[i]! - 1) * stride[i]! + kernel[i]! - size[i]! - padding[i]!) as unknown as Pair,
+    out: extent,
+  });
+
+/** Of a 1x1 convolution: the input elements that its stride touches. */
+const touched = ({ g, x, extent, stride }: Conv): Value => sliceSpatial(g, x, [0, 0], extent, stride);
+
+export const forwardLowerings = {
+  /** ONNX's own operator, between two swaps of batch and channels (block copies, a few percent of its time). */
+  conv: (c: Conv): Value => swapBatch(c.g, c.g.op('Conv', [swapBatch(c.g, c.x), c.weight], attributes(c))),
+  /** One matrix product over the shifted copies of the input. */
+  im2col: (c: Conv): Value => asFeatures(c, c.g.op('Gemm', [weightMatrix(c), columnsOfInput(c)]), c.extent),
+  /** 1x1: the input is the matrix already. */
+  pointwise: (c: Conv): Value => asFeatures(c, c.g.op('Gemm', [weightMatrix(c), asMatrix(c.g, touched(c))]), c.extent),
+};
+
+type Gradient = (c: Conv, dy: Value) => Value;
+
+export const weightLowerings: Record<string, Gradient> = {
+  im2col: (c, dy) => asWeight(c, c.g.op('Gemm', [asMatrix(c.g, dy), columnsOfInput(c)], { transB: 1 })),
+  pointwise: (c, dy) => asWeight(c, c.g.op('Gemm', [asMatrix(c.g, dy), asMatrix(c.g, touched(c))], { transB: 1 })),
+  /**
+   * ONNX's Conv with batch and channels in each other's place: x as `in` images of N channels, dy as `out` filters with
+   * the stride as dilation. Good only where `in` is tiny, as in the first layer.
+   */
+  swapped: (c, dy) => {
+    const product = c.g.op('Conv', [c.x, dy], {
+      kernel_shape: [...c.extent],
+      dilations: [...c.stride],
+      pads: [...c.padding, ...c.padding],
+    });
+    return swapBatch(c.g, sliceSpatial(c.g, product, [0, 0], c.kernel, [1, 1]));
+  },
+};
+
+/** Shifted copies of dy, [out * k_h * k_w, N * H * W]: what dx and dw of a convolution of stride 1 both need. */
+const columnsOfGradient = ({ g, kernel, padding, size, extent }: Conv, dy: Value): Value => {
+  const before = [0, 1].map((i) => kernel[i]! - 1 - padding[i]!) as unknown as Pair;
+  const after = [0, 1].map((i) => size[i]! + kernel[i]! - 1 - before[i]! - extent[i]!) as unknown as Pair;
+  return im2col(g, dy, { kernel, stride: [1, 1], before, after, out: size, reversed: true });
+};
+
+export const inputLowerings: Record<string, Gradient> = {
+  convTranspose: (c, dy) => {
+    const extra = [0, 1].map(
+      (i) => c.size[i]! - ((c.extent[i]! - 1) * c.stride[i]! + c.kernel[i]! - 2 * c.padding[i]!),
+    );
+    return swapBatch(
+      c.g,
+      c.g.op('ConvTranspose', [swapBatch(c.g, dy), c.weight], { ...attributes(c), output_padding: extra }),
+    );
+  },
+  pointwise: (c, dy) => {
+    const dx = c.g.op('Gemm', [weightMatrix(c), asMatrix(c.g, dy)], { transA: 1 });
+    return dilateSpatial(c.g, asFeatures(c, dx, c.extent), [0, 0], c.stride, c.size);
+  },
+};
+
+/** Both gradients of a convolution of stride 1 from one im2col of dy: 9 instead of 18 copies for a 3x3 kernel. */
+function sharedGradients(c: Conv, dy: Value): { dx: Value; dw: Value } {
+  const { g, filters, channels, kernel } = c;
+  const taps = kernel[0] * kernel[1];
+  const columns = columnsOfGradient(c, dy);
+  const byInput = g.op('Transpose', [g.op('Reshape', [c.weight, g.ints([filters, channels, taps])])], {
+    perm: [1, 0, 2],
+  });
+  const dx = g.op('Gemm', [g.op('Reshape', [byInput, g.ints([channels, filters * taps])]), columns]);
+  const product = g.op('Gemm', [columns, asMatrix(g, c.x)], { transB: 1 });
+  const dw = g.op('Transpose', [g.op('Reshape', [product, g.ints([filters, taps, channels])])], { perm: [0, 2, 1] });
+  return { dx: asFeatures(c, dx, c.size), dw: asWeight(c, dw) };
+}
+
+/**
+ * @param x [in, N, H, W]
+ * @returns [out, N, out_h, out_w]
+ * @throws Error when channels or kernel do not fit the input
+ */
+export function conv2d(
+  g: GraphBuilder,
+  x: Value,
+  weight: Value,
+  bias: Value | null,
+  geometry: ConvGeometry,
+  provider: Provider,
+  strategies?: Strategies,
+): Value {
+  const [channels, batch, height, width] = x.shape as [number, number, number, number];
+  const [filters, wanted, kh, kw] = weight.shape as [number, number, number, number];
+  if (channels !== wanted) {
+    throw new Error(
+      `Conv at ${g.path}: input [${x.shape.join(', ')}] has ${channels} channels, weight [${weight.shape.join(', ')}] wants ${wanted}`,
+    );
+  }
+  const { stride, padding } = geometry;
+  const extent: Pair = [
+    slidingExtent(height, kh, stride[0], 2 * padding[0]),
+    slidingExtent(width, kw, stride[1], 2 * padding[1]),
+  ];
+  const c: Conv = {
+    g,
+    x,
+    weight,
+    batch,
+    channels,
+    filters,
+    kernel: [kh, kw],
+    size: [height, width],
+    extent,
+    stride,
+    padding,
+  };
+  const chosen = strategies ?? convStrategies(provider, c);
+  const y = forwardLowerings[chosen.forward](c);
+  const convolved = g.differentiable([x, weight], y, (dy) => {
+    if (chosen.gradients === 'shared' && x.tracked && weight.tracked) {
+      const { dx, dw } = sharedGradients(c, dy);
+      return [dx, dw];
+    }
+    return [
+      x.tracked ? inputLowerings[chosen.input]!(c, dy) : null,
+      weight.tracked ? weightLowerings[chosen.weight]!(c, dy) : null,
+    ];
+  });
+  return bias ? addBias(g, convolved, bias) : convolved;
+}
+
+/** Adds one value a channel; db sums dy over everything else. */
+function addBias(g: GraphBuilder, x: Value, bias: Value): Value {
+  const y = g.op('Add', [x, g.op('Reshape', [bias, g.ints([-1, 1, 1, 1])])]);
+  return g.differentiable([x, bias], y, (dy) => [
+    dy,
+    g.op('ReduceSum', [asMatrix(g, dy), g.ints([1])], { keepdims: 0 }),
+  ]);
+}

@@ -1,0 +1,113 @@
+/**
+ * Batch normalisation over activations laid out (C, N, H, W), in which a channel is one contiguous row of
+ * L = N * H * W elements.
+ */
+import type { GraphBuilder, Value } from '../builder.js';
+
+/** PyTorch's defaults. */
+export const bnDefaults = { epsilon: 1e-5, momentum: 0.1 } as const;
+
+export interface BatchNormParams {
+  weight: Value;
+  bias: Value;
+  runningMean: Value;
+  runningVar: Value;
+}
+
+const asRows = (g: GraphBuilder, x: Value): Value => g.op('Reshape', [x, g.ints([x.shape[0] as number, -1])]);
+const asColumn = (g: GraphBuilder, v: Value): Value => g.op('Reshape', [v, g.ints([-1, 1])]);
+const asVector = (g: GraphBuilder, v: Value): Value => g.op('Reshape', [v, g.ints([-1])]);
+const like = (g: GraphBuilder, x: Value, shape: Value['shape']): Value =>
+  g.op('Reshape', [x, g.ints(shape as number[])]);
+
+const filled = (g: GraphBuilder, length: number, value: number): Value =>
+  g.constant('float32', [length], new Float32Array(length).fill(value));
+
+/** rows * scale + shift with one factor and one summand a channel (vectors [C]): one pass over memory. */
+function affine(g: GraphBuilder, rows: Value, scale: Value, shift: Value): Value {
+  const [channels, length] = rows.shape as [number, number];
+  const image = g.op('Reshape', [rows, g.ints([1, channels, length])]);
+  const [zeros, ones] = [filled(g, channels, 0), filled(g, channels, 1)];
+  const y = g.op('BatchNormalization', [image, scale, shift, zeros, ones], { epsilon: 0 });
+  return g.op('Reshape', [y, g.ints([channels, length])]);
+}
+
+/** Sum over each row of a * b, as a column [C, 1]. */
+const rowDot = (g: GraphBuilder, a: Value, b: Value): Value => g.op('ReduceSum', [g.op('Mul', [a, b]), g.ints([1])]);
+
+/**
+ * Training mode: normalises by the batch's own statistics, and returns the running statistics after it
+ * (new = 0.9 old + 0.1 batch, the variance unbiased, as PyTorch does). x [C, N, H, W], vectors [C].
+ *
+ * With xc = x - mean, r = 1 / sqrt(var + eps): y = weight r xc + bias. For the gradient, s = sum(dy xc) and d = sum(dy):
+ * dweight = r s, dbias = d, dx = weight r (dy - d / L - xc r^2 s / L).
+ */
+export function batchNormTraining(
+  g: GraphBuilder,
+  x: Value,
+  { weight, bias, runningMean, runningVar }: BatchNormParams,
+): { y: Value; runningMean: Value; runningVar: Value } {
+  const { epsilon, momentum } = bnDefaults;
+  const rows = asRows(g, x);
+  const length = rows.shape[1] as number;
+  const mean = g.op('ReduceMean', [rows, g.ints([1])]);
+  const centered = g.op('Sub', [rows, mean]);
+  const variance = g.op('Mul', [g.op('ReduceSumSquare', [centered, g.ints([1])]), g.scalar(1 / length)]);
+  const r = g.op('Reciprocal', [g.op('Sqrt', [g.op('Add', [variance, g.scalar(epsilon)])])]);
+  const scale = g.op('Mul', [weight, asVector(g, r)]);
+  const output = like(g, affine(g, centered, scale, bias), x.shape);
+
+  const y = g.differentiable([x, weight, bias], output, (gradient) => {
+    const dy = asRows(g, gradient);
+    const d = g.op('ReduceSum', [dy, g.ints([1])]);
+    const s = rowDot(g, dy, centered);
+    const perElement = g.scalar(-1 / length);
+    const dx = () => {
+      const slope = g.op('Mul', [g.op('Mul', [g.op('Mul', [r, r]), s]), perElement]);
+      const column = asColumn(g, scale);
+      const ofMean = g.op('Mul', [g.op('Mul', [d, perElement]), column]);
+      const rest = affine(g, centered, asVector(g, g.op('Mul', [slope, column])), asVector(g, ofMean));
+      return like(g, g.op('Add', [g.op('Mul', [dy, column]), rest]), x.shape);
+    };
+    return [x.tracked ? dx() : null, asVector(g, g.op('Mul', [s, r])), asVector(g, d)];
+  });
+
+  const blend = (old: Value, batch: Value, factor: number) =>
+    g.op('Add', [
+      g.op('Mul', [old, g.scalar(1 - momentum)]),
+      g.op('Mul', [asVector(g, batch), g.scalar(momentum * factor)]),
+    ]);
+  return {
+    y,
+    runningMean: blend(runningMean, mean, 1),
+    // A single value a channel has no unbiased variance; PyTorch refuses it, we keep the biased one.
+    runningVar: blend(runningVar, variance, length > 1 ? length / (length - 1) : 1),
+  };
+}
+
+/**
+ * Frozen mode: normalises by the running statistics, which stay as they are; weight and bias still get gradients.
+ *
+ * With r = 1 / sqrt(runningVar + eps): dx = weight r dy, dweight = r sum(dy (x - runningMean)), dbias = sum(dy).
+ */
+export function batchNormFrozen(
+  g: GraphBuilder,
+  x: Value,
+  { weight, bias, runningMean, runningVar }: BatchNormParams,
+): Value {
+  const rows = asRows(g, x);
+  const r = g.op('Reciprocal', [g.op('Sqrt', [g.op('Add', [runningVar, g.scalar(bnDefaults.epsilon)])])]);
+  const scale = g.op('Mul', [weight, r]);
+  const shift = g.op('Sub', [bias, g.op('Mul', [runningMean, scale])]);
+  const output = like(g, affine(g, rows, scale, shift), x.shape);
+  return g.differentiable([x, weight, bias], output, (gradient) => {
+    const dy = asRows(g, gradient);
+    const d = asVector(g, g.op('ReduceSum', [dy, g.ints([1])]));
+    const s = asVector(g, rowDot(g, dy, rows));
+    return [
+      x.tracked ? like(g, g.op('Mul', [dy, asColumn(g, scale)]), x.shape) : null,
+      g.op('Mul', [r, g.op('Sub', [s, g.op('Mul', [runningMean, d])])]),
+      d,
+    ];
+  });
+}

@@ -1,0 +1,91 @@
+/**
+ * Layers for training: feature maps laid out (C, N, H, W), in which a 1x1 convolution is one matrix product and a channel
+ * one contiguous row; every layer is differentiable.
+ */
+import type { GraphBuilder, Value } from './builder.js';
+import type { ConvOptions, Layers, ParameterSource, PoolOptions } from './nn.js';
+import { batchNormParams, convParams, linearParams, pair, poolGeometry } from './nn.js';
+import { add, relu } from './ops/arithmetic.js';
+import { conv2d } from './ops/conv.js';
+import { linear } from './ops/linear.js';
+import { batchNormFrozen, batchNormTraining } from './ops/norm.js';
+import { adaptiveAvgPool2d, avgPool2d, maxPool2d } from './ops/pool.js';
+import { concat, reshape, transpose } from './ops/shape.js';
+import type { Provider } from './options.js';
+
+/** `batch`: batch statistics, running ones updated; `running`: running statistics, not updated. */
+export type BatchNormMode = 'batch' | 'running';
+
+export class TrainingLayers implements Layers {
+  /** New running statistics by name, filled as the model is built. */
+  readonly newBuffers = new Map<string, Value>();
+
+  constructor(
+    private readonly g: GraphBuilder,
+    private readonly source: ParameterSource,
+    private readonly provider: Provider,
+    private readonly batchNorm: BatchNormMode = 'batch',
+  ) {}
+
+  scope<T>(name: string, body: () => T): T {
+    return this.g.scope(name, body);
+  }
+
+  channels(x: Value): number {
+    return x.shape[0] as number;
+  }
+
+  conv2d(name: string, x: Value, options: ConvOptions): Value {
+    return this.scope(name, () => {
+      const { weight, bias } = convParams(this.source, this.g.path, this.channels(x), options);
+      const geometry = { stride: pair(options.stride ?? 1), padding: pair(options.padding) };
+      return conv2d(this.g, x, weight, bias, geometry, this.provider);
+    });
+  }
+
+  batchNorm2d(name: string, x: Value): Value {
+    return this.scope(name, () => {
+      const path = this.g.path;
+      const params = batchNormParams(this.source, path, this.channels(x));
+      if (this.batchNorm === 'running') return batchNormFrozen(this.g, x, params);
+      const { y, runningMean, runningVar } = batchNormTraining(this.g, x, params);
+      this.newBuffers.set(`${path}.running_mean`, runningMean).set(`${path}.running_var`, runningVar);
+      return y;
+    });
+  }
+
+  relu(x: Value): Value {
+    return relu(this.g, x);
+  }
+
+  add(a: Value, b: Value): Value {
+    return add(this.g, a, b);
+  }
+
+  concat(xs: readonly Value[]): Value {
+    return concat(this.g, xs, 0);
+  }
+
+  maxPool2d(x: Value, options: PoolOptions): Value {
+    return maxPool2d(this.g, x, poolGeometry(options), this.provider);
+  }
+
+  avgPool2d(x: Value, options: PoolOptions): Value {
+    return avgPool2d(this.g, x, poolGeometry(options));
+  }
+
+  adaptiveAvgPool2d(x: Value, size: number): Value {
+    return adaptiveAvgPool2d(this.g, x, [size, size]);
+  }
+
+  flatten(x: Value): Value {
+    return reshape(this.g, transpose(this.g, x, [1, 0, 2, 3]), [x.shape[1] as number, -1]);
+  }
+
+  linear(name: string, x: Value, out: number): Value {
+    return this.scope(name, () => {
+      const { weight, bias } = linearParams(this.source, this.g.path, x.shape[1] as number, out);
+      return linear(this.g, x, weight, bias);
+    });
+  }
+}

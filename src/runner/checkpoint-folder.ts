@@ -1,0 +1,94 @@
+/** A run's checkpoints: the last, the best by Recall@1, and as many earlier ones as asked for. */
+import { readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { NetworkLayout, TrainingState } from '../graph/state.js';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
+import type { Checkpoint, CheckpointMetadata } from './checkpoint.js';
+import { ensureWritableFolder, fileError, isTemporaryFile, linkFileAtomic } from './files.js';
+
+const LAST = 'checkpoint.safetensors';
+const BEST = 'best.safetensors';
+const EPOCH = /^checkpoint-epoch-(\d+)\.safetensors$/;
+
+const epochFile = (epoch: number): string => `checkpoint-epoch-${String(epoch).padStart(4, '0')}.safetensors`;
+
+export class CheckpointFolder {
+  private constructor(
+    /** The run's folder. */
+    readonly folder: string,
+    private readonly keep: number,
+    private best: CheckpointMetadata['best'],
+  ) {}
+
+  get lastPath(): string {
+    return join(this.folder, LAST);
+  }
+
+  /** Where the best one is, once an evaluated checkpoint was saved. */
+  get bestPath(): string {
+    return join(this.folder, BEST);
+  }
+
+  /**
+   * Opens a run's folder, creating it where it is missing.
+   *
+   * @param options `keep`: how many finished epochs keep a file of their own, `checkpoint-epoch-0003.safetensors` for
+   *   three finished epochs; `resumed`: the checkpoint that the run goes on from, whose best so far is the one to beat
+   *   and is brought along when it stands beside it
+   * @throws UserError when the folder can't be written to
+   */
+  static async open(folder: string, options: { keep: number; resumed?: Checkpoint }): Promise<CheckpointFolder> {
+    await ensureWritableFolder(folder);
+    const opened = new CheckpointFolder(folder, options.keep, options.resumed?.metadata.best ?? null);
+    await opened.remove((name) => isTemporaryFile(name) && /^(checkpoint|best)/.test(name));
+    if (options.resumed !== undefined) await opened.bringBest(options.resumed);
+    return opened;
+  }
+
+  /**
+   * Saves the state as the last checkpoint; also as the best when it is, and under its epoch at an epoch's end.
+   *
+   * @param recall Recall@1 of this state in [0, 1], or null when it was not evaluated; of equal ones the earlier stays
+   *   the best
+   * @returns whether it is the best so far
+   * @throws UserError when a file can't be written; those written before stay whole
+   */
+  async save(
+    content: { layout: NetworkLayout; state: TrainingState; metadata: Omit<CheckpointMetadata, 'best'> },
+    recall: number | null,
+  ): Promise<boolean> {
+    const { step, epoch, epochStep } = content.metadata;
+    const isBest = recall !== null && recall > (this.best?.recall ?? -1);
+    const best = isBest ? { step, recall } : this.best;
+    await saveCheckpoint(this.lastPath, { ...content, metadata: { ...content.metadata, best } });
+    if (isBest) await linkFileAtomic(this.lastPath, this.bestPath);
+    this.best = best;
+    if (this.keep > 0 && epochStep === 0) {
+      await linkFileAtomic(this.lastPath, join(this.folder, epochFile(epoch)));
+      // Later epochs are another attempt's, from before this run was resumed; it will replace them as it gets there.
+      await this.remove((name) => Number(EPOCH.exec(name)?.[1] ?? Infinity) <= epoch - this.keep);
+    }
+    return isBest;
+  }
+
+  /** A resumed run's best is the resumed checkpoint itself or stands beside it; a crash may have come before its link. */
+  private async bringBest(resumed: Checkpoint): Promise<void> {
+    const { best, step } = resumed.metadata;
+    if (best === null) return;
+    const beside = join(dirname(resumed.path), BEST);
+    const source = best.step === step ? resumed.path : beside;
+    if (source === this.bestPath) return;
+    const isIt =
+      source === resumed.path || (await loadCheckpoint(source).catch(() => null))?.metadata.step === best.step;
+    if (isIt) await linkFileAtomic(source, this.bestPath);
+  }
+
+  private async remove(isOld: (name: string) => boolean): Promise<void> {
+    try {
+      const old = (await readdir(this.folder)).filter(isOld);
+      await Promise.all(old.map((name) => rm(join(this.folder, name), { force: true })));
+    } catch (error) {
+      throw fileError(`can't remove old checkpoints from ${this.folder}`, error);
+    }
+  }
+}

@@ -1,0 +1,272 @@
+/**
+ * `checkpoint.safetensors`: everything that a run needs to go on as if it had not stopped.
+ *
+ * Tensors, all float32, in this order: the parameters and the running statistics by their names, `beta`,
+ * `beta_momentum`, each optimizer vector as `optimizer.<vector>.<parameter>`, and `optimizer.step`. So each flat vector
+ * of the training state is one range of the file's bytes, and loading it copies nothing. The entry `vectors` of the
+ * metadata tells how many consecutive tensors each vector spans.
+ *
+ * Equal runs write equal bytes: no time, no path and nothing that does not decide the numbers belongs in here.
+ */
+import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import type { TrainingOptions } from '../graph/options.js';
+import { elementCount, optimizerVectors, stateTensors } from '../graph/state.js';
+import type { NetworkLayout, TrainingState } from '../graph/state.js';
+import { UserError } from './errors.js';
+import { readWholeFile, writeFileAtomic } from './files.js';
+import { decodeSafetensors, encodeSafetensors, float32Bytes, float32View } from './safetensors.js';
+import type { Safetensors } from './safetensors.js';
+
+const FORMAT = 'dws-checkpoint';
+const VERSION = '1';
+const GENERATOR = 'philox4x32-10';
+
+export interface CheckpointMetadata {
+  /** Epochs finished, so that the training goes on in this epoch (0-based). */
+  epoch: number;
+  /** Steps of that epoch already done; 0 at its beginning. */
+  epochStep: number;
+  /** Steps done since the training began. */
+  step: number;
+  /** Seed of the generator; its other keys are the purpose, the epoch and the step, so that it has no further state. */
+  seed: number;
+  options: TrainingOptions;
+  /** The runner's options that decide the numbers (learning rates, augmentation, threads); JSON values. */
+  runOptions: Record<string, unknown>;
+  /** The best evaluation so far: the steps done at it, and its Recall@1 in [0, 1]. */
+  best: { step: number; recall: number } | null;
+}
+
+export interface NamedShape {
+  name: string;
+  shape: number[];
+}
+
+export interface Checkpoint {
+  path: string;
+  metadata: CheckpointMetadata;
+  /** Views of the file's bytes. */
+  state: TrainingState;
+  /** The tensors inside `state.params`, in order. */
+  params: NamedShape[];
+  /** The tensors inside `state.buffers`, in order. */
+  buffers: NamedShape[];
+}
+
+interface StateVector {
+  /** Key of the training state. */
+  state: string;
+  tensors: NamedShape[];
+}
+
+/** The file's tensors, grouped by the vector of the state that holds them. */
+function stateVectors(layout: NetworkLayout, { optimizer, classes }: TrainingOptions): StateVector[] {
+  const tensors: Record<string, NamedShape[]> = {
+    params: layout.params,
+    buffers: layout.buffers,
+    optimizer_step: [{ name: 'optimizer.step', shape: [] }],
+  };
+  for (const vector of optimizerVectors[optimizer]) {
+    tensors[vector] = layout.params.map(({ name, shape }) => ({ name: `optimizer.${vector}.${name}`, shape }));
+  }
+  return stateTensors(layout, optimizer, classes).map(({ name, shape }) => ({
+    state: name,
+    tensors: tensors[name] ?? [{ name, shape }],
+  }));
+}
+
+/** JSON with sorted keys: equal values give equal text. */
+const canonicalJson = (value: unknown): string =>
+  JSON.stringify(value, (_, entry: unknown) =>
+    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
+      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : entry,
+  );
+
+const HASH_BYTES = 16 * 2 ** 20;
+
+/** SHA-256 of the metadata, the tensors' names and shapes, and their bytes; lets the event loop turn in between. */
+async function digest(
+  metadata: Record<string, string>,
+  tensors: readonly NamedShape[],
+  chunks: readonly Uint8Array[],
+): Promise<string> {
+  const header = canonicalJson({ metadata, tensors: tensors.map(({ name, shape }) => [name, shape]) });
+  const hash = createHash('sha256').update(header);
+  for (const chunk of chunks) {
+    for (let offset = 0; offset < chunk.length; offset += HASH_BYTES) {
+      hash.update(chunk.subarray(offset, offset + HASH_BYTES));
+      await setImmediate();
+    }
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * Writes a checkpoint in one piece (see `writeFileAtomic`).
+ *
+ * @throws Error when a state vector is missing or has another length than the layout says
+ * @throws UserError when the file can't be written
+ */
+export async function saveCheckpoint(
+  path: string,
+  { layout, state, metadata }: { layout: NetworkLayout; state: TrainingState; metadata: CheckpointMetadata },
+): Promise<void> {
+  const vectors = stateVectors(layout, metadata.options);
+  const chunks: Uint8Array[] = [];
+  const tensors = vectors.flatMap((vector) => {
+    const values = state[vector.state];
+    const expected = vector.tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+    if (values?.length !== expected) {
+      throw new Error(`checkpoint: the state's ${vector.state} has ${values?.length} values instead of ${expected}`);
+    }
+    const bytes = float32Bytes(values);
+    chunks.push(bytes);
+    let offset = 0;
+    return vector.tensors.map(({ name, shape }) => {
+      const begin = offset;
+      offset += 4 * elementCount(shape);
+      return { name, dtype: 'F32' as const, shape, data: bytes.subarray(begin, offset) };
+    });
+  });
+  const text: Record<string, string> = {
+    format: FORMAT,
+    version: VERSION,
+    epoch: String(metadata.epoch),
+    epoch_step: String(metadata.epochStep),
+    step: String(metadata.step),
+    random: canonicalJson({ generator: GENERATOR, seed: metadata.seed }),
+    hyperparameters: canonicalJson({ run: metadata.runOptions, training: metadata.options }),
+    best: canonicalJson(metadata.best),
+    vectors: JSON.stringify(vectors.map((vector) => [vector.state, vector.tensors.length])),
+  };
+  const sha256 = await digest(text, tensors, chunks);
+  await writeFileAtomic(path, encodeSafetensors(tensors, { ...text, sha256 }));
+}
+
+/** First bytes of files that are often taken for a checkpoint. */
+const FOREIGN: readonly [start: string, what: string][] = [
+  ['PK\x03\x04', 'a zip archive, as PyTorch writes for .pth and .pt files'],
+  ['\x80\x02', 'a Python pickle, as old versions of PyTorch write'],
+  ['\x93NUMPY', 'a NumPy array'],
+  ['\x89HDF', 'an HDF5 file'],
+  ['GGUF', 'a GGUF file'],
+  ['\x08', 'an ONNX model'],
+];
+
+const ADVICE = "Give a checkpoint.safetensors or best.safetensors that 'dws train' wrote.";
+
+function decode(bytes: Uint8Array, path: string): Safetensors {
+  const start = Buffer.from(bytes.subarray(0, 9)).toString('latin1');
+  const foreign = start[8] === '{' ? undefined : FOREIGN.find(([magic]) => start.startsWith(magic));
+  if (foreign !== undefined) throw new UserError(`${path} is not a checkpoint of dws but ${foreign[1]}. ${ADVICE}`);
+  return decodeSafetensors(bytes, path);
+}
+
+/**
+ * Reads a checkpoint and checks that it is whole.
+ *
+ * @throws UserError when the file can't be read, is damaged or cut short, is something else than a checkpoint of this
+ *   program, or comes from a newer version of it
+ */
+export async function loadCheckpoint(path: string): Promise<Checkpoint> {
+  const { metadata, tensors, data } = decode(await readWholeFile(path), path);
+  if (metadata.format !== FORMAT) {
+    const origin = metadata.format === undefined ? '' : ` (format '${metadata.format}')`;
+    const first = tensors[0] === undefined ? '' : `, the first named ${tensors[0].name}`;
+    throw new UserError(
+      `${path} is not a checkpoint of dws but another program's safetensors file${origin} ` +
+        `with ${tensors.length} tensors${first}. ${ADVICE}`,
+    );
+  }
+  if (metadata.version !== VERSION) {
+    throw new UserError(
+      `${path} is a checkpoint of version ${metadata.version}, this dws reads version ${VERSION}. ` +
+        `Use the dws that wrote it, or a newer one.`,
+    );
+  }
+  const { sha256, ...text } = metadata;
+  if ((await digest(text, tensors, [data])) !== sha256) {
+    throw new UserError(`${path} is damaged: its SHA-256 is not the recorded one. Take another copy or checkpoint.`);
+  }
+  const hyperparameters = JSON.parse(text.hyperparameters!) as {
+    run: Record<string, unknown>;
+    training: TrainingOptions;
+  };
+  const state: TrainingState = {};
+  const groups: Record<string, NamedShape[]> = {};
+  let first = 0;
+  let offset = 0;
+  for (const [name, count] of JSON.parse(text.vectors!) as [string, number][]) {
+    const group = tensors.slice(first, first + count);
+    const bytes = group.reduce((sum, tensor) => sum + tensor.data.length, 0);
+    state[name] = float32View(data.subarray(offset, offset + bytes));
+    groups[name] = group.map(({ name, shape }) => ({ name, shape }));
+    first += count;
+    offset += bytes;
+  }
+  return {
+    path,
+    metadata: {
+      epoch: Number(text.epoch),
+      epochStep: Number(text.epoch_step),
+      step: Number(text.step),
+      seed: (JSON.parse(text.random!) as { seed: number }).seed,
+      options: hyperparameters.training,
+      runOptions: hyperparameters.run,
+      best: JSON.parse(text.best!) as CheckpointMetadata['best'],
+    },
+    state,
+    params: groups.params!,
+    buffers: groups.buffers!,
+  };
+}
+
+/** Options that decide the state's shapes, and how the CLI calls them. */
+const SHAPING_OPTIONS = [
+  ['model', '--model'],
+  ['embedDim', '--embed-dim'],
+  ['featDim', '--feat-dim'],
+  ['classes', '--classes'],
+  ['optimizer', '--optimizer'],
+] as const satisfies readonly (readonly [keyof TrainingOptions, string])[];
+
+function firstDifference(kind: string, actual: readonly NamedShape[], expected: readonly NamedShape[]): string[] {
+  const describe = (tensor: NamedShape | undefined): string =>
+    tensor === undefined ? `no further ${kind}` : `${tensor.name} [${tensor.shape}]`;
+  for (let index = 0; index < Math.max(actual.length, expected.length); index++) {
+    const [there, here] = [describe(actual[index]), describe(expected[index])];
+    if (there !== here) return [`it has ${there} where this run has ${here}`];
+  }
+  return [];
+}
+
+/**
+ * Checks that a checkpoint fits a run.
+ *
+ * @param expected the run's network, and those of its options that must agree: a run that only evaluates leaves out
+ *   `classes` and `optimizer`
+ * @throws UserError naming each option, or else the first tensor, that differs, with both values
+ */
+export function matchCheckpoint(
+  checkpoint: Checkpoint,
+  expected: { options: Partial<TrainingOptions>; layout: NetworkLayout },
+): void {
+  const { options } = checkpoint.metadata;
+  const optionDifferences = SHAPING_OPTIONS.filter(
+    ([key]) => expected.options[key] !== undefined && expected.options[key] !== options[key],
+  ).map(([key, flag]) => `it was made with ${flag} ${options[key]}, this run has ${flag} ${expected.options[key]}`);
+  const differences =
+    optionDifferences.length > 0
+      ? optionDifferences
+      : [
+          ...firstDifference('parameter', checkpoint.params, expected.layout.params),
+          ...firstDifference('running statistic', checkpoint.buffers, expected.layout.buffers),
+        ];
+  if (differences.length === 0) return;
+  throw new UserError(
+    `${checkpoint.path} does not fit this run: ${differences.join('; ')}. ` +
+      `Give the options that the checkpoint was made with, or another checkpoint.`,
+  );
+}

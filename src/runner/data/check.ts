@@ -1,0 +1,62 @@
+/** Finds files that cannot be decoded before a training that would stumble over them an hour later. */
+import { UserError } from '../errors.js';
+import type { ImageSet } from './folder.js';
+import { requireUsable } from './folder.js';
+import { listSome } from './list-some.js';
+import type { BadImage, ImageLoader } from './loader.js';
+
+export interface CheckOptions {
+  /** Leaves bad images out instead of throwing. */
+  skipBad: boolean;
+  onProgress?: (checked: number, total: number) => void;
+}
+
+const imagesAtATime = 256;
+
+/**
+ * Decodes every image once; with a loader that caches in memory this also fills its cache.
+ *
+ * @returns the files that cannot be decoded, in the order of the set
+ * @throws UserError when the cache would not fit into memory
+ */
+export async function checkImages(
+  set: ImageSet,
+  loader: ImageLoader,
+  onProgress?: CheckOptions['onProgress'],
+): Promise<BadImage[]> {
+  const paths = set.images.map(({ path }) => path);
+  loader.reserve(paths.length);
+  const bad: BadImage[] = [];
+  for (let start = 0; start < paths.length; start += imagesAtATime) {
+    const some = paths.slice(start, start + imagesAtATime);
+    bad.push(...(await loader.check(some)));
+    onProgress?.(start + some.length, paths.length);
+  }
+  return bad;
+}
+
+/**
+ * Checks a set and leaves out what cannot be decoded; classes keep their labels, even when nothing is left of them.
+ *
+ * @throws UserError that lists the bad files unless `skipBad` is set; also when too little is left of the set, or when
+ * the cache would not fit into memory
+ */
+export async function usableImages(
+  set: ImageSet,
+  loader: ImageLoader,
+  { skipBad, onProgress }: CheckOptions,
+): Promise<{ set: ImageSet; skipped: BadImage[] }> {
+  const skipped = await checkImages(set, loader, onProgress);
+  if (skipped.length === 0) return { set, skipped };
+  if (!skipBad) {
+    throw new UserError(
+      `${skipped.length} of ${set.images.length} images in ${set.root} cannot be read:\n` +
+        `${listSome(skipped.map(({ path, reason }) => `${path}: ${reason}`))}\n` +
+        `Mend or remove them, or leave them out with --skip-bad.`,
+    );
+  }
+  const bad = new Set(skipped.map(({ path }) => path));
+  const usable = { ...set, images: set.images.filter(({ path }) => !bad.has(path)) };
+  requireUsable(usable);
+  return { set: usable, skipped };
+}

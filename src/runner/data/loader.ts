@@ -1,0 +1,181 @@
+/** Decodes lists of image files in worker threads. */
+import os from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import { UserError } from '../errors.js';
+import { workerFile } from '../worker-file.js';
+import type { Resize } from './decode.js';
+import { BadImageError } from './decode.js';
+import type { DecodeFailure, DecodeTask } from './decode-task.js';
+import { runDecodeTask } from './decode-task.js';
+
+export interface ImageLoaderOptions {
+  /** Height and width of the decoded images, in pixels. */
+  imageSize: number;
+  resize: Resize;
+  /**
+   * Decoding threads; 0 decodes in this thread, one image after another. sharp works on libuv's thread pool, so that more
+   * than four pay only when the environment variable UV_THREADPOOL_SIZE is raised before Node.js starts.
+   */
+  workers: number;
+  /** `ram` keeps every decoded image (unflipped). */
+  cache: 'none' | 'ram';
+}
+
+export interface BadImage {
+  path: string;
+  reason: string;
+}
+
+/** While ONNX Runtime blocks the main thread, nothing can be posted: this many calls of `decode` are posted ahead. */
+const tasksPostedAhead = 4;
+
+/** The part of the free memory that the cache may take; the rest is for the training itself. */
+const cacheShare = 0.8;
+
+/** Images are checked at this size when their pixels are not kept: JPEG and WebP decode faster to small sizes. */
+const checkSize = 8;
+
+/** Makes threads stop taking images off a task: beyond any list's length, with room left to count on. */
+const stop = 2 ** 30;
+
+const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+
+/** What is left of the machine's memory, or of the container's, in bytes. */
+const availableMemory = () => (process.availableMemory as (() => number) | undefined)?.() ?? os.freemem();
+
+export class ImageLoader {
+  /** Size of one decoded image: imageSize * imageSize * 3. */
+  readonly imageBytes: number;
+  private readonly pool: Piscina<DecodeTask, DecodeFailure[]> | undefined;
+  private readonly cache: Map<string, Uint8Array> | undefined;
+  private readonly running = new Map<Int32Array, Promise<unknown>>();
+  // V8 does not count shared memory when it decides to collect garbage: buffers are used again instead.
+  private readonly spare: SharedArrayBuffer[] = [];
+  private closed = false;
+
+  constructor(private readonly options: ImageLoaderOptions) {
+    this.imageBytes = options.imageSize ** 2 * 3;
+    this.cache = options.cache === 'ram' ? new Map() : undefined;
+    if (options.workers > 0) {
+      this.pool = new Piscina({
+        filename: fileURLToPath(workerFile('data/decode-worker')),
+        minThreads: options.workers,
+        maxThreads: options.workers,
+        concurrentTasksPerWorker: tasksPostedAhead,
+      });
+    }
+  }
+
+  /**
+   * Decodes images in the order of `paths`. Everything is posted to the threads before this returns.
+   *
+   * @param flips for each image, whether to mirror it left to right
+   * @param into receives the result when given: uint8, `paths.length * imageSize^2 * 3` long
+   * @returns RGB, uint8, [paths, imageSize, imageSize, 3]
+   * @throws BadImageError (a UserError) that names the first file that cannot be decoded
+   */
+  async decode(paths: readonly string[], flips?: ArrayLike<number>, into?: Uint8Array): Promise<Uint8Array> {
+    const length = paths.length * this.imageBytes;
+    if (into !== undefined && into.length !== length) {
+      throw new RangeError(`decode: ${paths.length} images need ${length} bytes, not ${into.length}`);
+    }
+    const { cache } = this;
+    // No wait when all is cached: the work has to be posted before this returns.
+    if (cache && paths.some((path) => !cache.has(path))) throwFirst(await this.keep(paths, cache));
+    const scratch = this.takeScratch(length);
+    const sources = cache ? paths.map((path) => cache.get(path)!) : paths;
+    const bad = await this.fill(sources, scratch, this.options.imageSize, flips && Uint8Array.from(flips));
+    const pixels = into ?? new Uint8Array(length);
+    pixels.set(new Uint8Array(scratch, 0, length));
+    this.spare.push(scratch);
+    throwFirst(bad);
+    return pixels;
+  }
+
+  /**
+   * Reads images without returning their pixels; with `cache: 'ram'` they are kept.
+   *
+   * @returns the files that cannot be decoded, in the order of `paths`
+   */
+  async check(paths: readonly string[]): Promise<BadImage[]> {
+    if (this.cache !== undefined) return this.keep(paths, this.cache);
+    const scratch = this.takeScratch(paths.length * checkSize ** 2 * 3);
+    const bad = await this.fill(paths, scratch, checkSize);
+    this.spare.push(scratch);
+    return bad;
+  }
+
+  /**
+   * Makes sure that `count` more images fit into the cache, if there is one.
+   *
+   * @throws UserError when they would take more than 80 % of the memory that is free
+   */
+  reserve(count: number): void {
+    if (this.cache === undefined) return;
+    const needed = count * this.imageBytes;
+    const available = availableMemory();
+    if (needed <= cacheShare * available) return;
+    throw new UserError(
+      `--cache ram needs ${gigabytes(needed)} for ${count} images of ${this.options.imageSize} px, but only ` +
+        `${gigabytes(available)} of memory are free, ${cacheShare * 100} % of which it may take. ` +
+        `Drop --cache ram, or lower --image-size.`,
+    );
+  }
+
+  /** Stops after the images that are being decoded; calls of `decode` that have not ended reject. */
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const next of this.running.keys()) Atomics.store(next, 0, stop);
+    await Promise.allSettled(this.running.values());
+    this.cache?.clear();
+    await this.pool?.destroy();
+  }
+
+  /** Lets the threads decode `sources` into `out`; returns the files that failed, in the order of `sources`. */
+  private async fill(
+    sources: DecodeTask['sources'],
+    out: SharedArrayBuffer,
+    size: number,
+    flips?: Uint8Array,
+  ): Promise<BadImage[]> {
+    if (this.closed) throw new Error('the image loader is closed');
+    const next = new Int32Array(new SharedArrayBuffer(4));
+    const task: DecodeTask = { sources, flips, size, resize: this.options.resize, out, next: next.buffer };
+    const { pool } = this;
+    const threads = Math.min(this.options.workers, sources.length);
+    const work = pool
+      ? Promise.all(Array.from({ length: threads }, () => pool.run(task)))
+      : runDecodeTask(task).then((failures) => [failures]);
+    this.running.set(next, work);
+    try {
+      const failures = (await work).flat();
+      if (this.closed) throw new Error('the image loader was closed while it decoded');
+      failures.sort((a, b) => a.index - b.index);
+      return failures.map(({ index, reason }) => ({ path: sources[index] as string, reason }));
+    } finally {
+      this.running.delete(next);
+    }
+  }
+
+  /** Decodes what is not in the cache yet into it. */
+  private async keep(paths: readonly string[], cache: Map<string, Uint8Array>): Promise<BadImage[]> {
+    const missing = [...new Set(paths)].filter((path) => !cache.has(path));
+    const out = new SharedArrayBuffer(missing.length * this.imageBytes);
+    const bad = await this.fill(missing, out, this.options.imageSize);
+    const failed = new Set(bad.map(({ path }) => path));
+    for (const [index, path] of missing.entries()) {
+      if (!failed.has(path)) cache.set(path, new Uint8Array(out, index * this.imageBytes, this.imageBytes));
+    }
+    return bad;
+  }
+
+  private takeScratch(length: number): SharedArrayBuffer {
+    const spare = this.spare.pop();
+    return spare !== undefined && spare.byteLength >= length ? spare : new SharedArrayBuffer(length);
+  }
+}
+
+function throwFirst([first]: readonly BadImage[]): void {
+  if (first) throw new BadImageError(first.path, first.reason);
+}

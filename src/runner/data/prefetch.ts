@@ -1,0 +1,104 @@
+/** Decodes the coming steps' images while the current ones are trained on. */
+import type { BatchPlan, StepBatch } from './batches.js';
+import type { ImageLoader } from './loader.js';
+
+/** Consecutive steps of one epoch, stacked: what one run of the training loop takes. */
+export interface TrainingRun {
+  epoch: number;
+  /** The first step's number in its epoch. */
+  step: number;
+  /** How many steps these are. */
+  steps: number;
+  /** RGB, uint8, [steps, N, H, W, 3]. The memory is used again: valid until the next run is asked for. */
+  images: Uint8Array;
+  /** [steps, N] */
+  labels: Int32Array;
+  /** [steps, N, batchK - 1] */
+  uniforms: Float32Array;
+  /** How long the consumer waited for this run, in seconds. */
+  dataSeconds: number;
+}
+
+export interface PrefetchOptions {
+  plan: BatchPlan;
+  /** File of each image that the plan's indices mean. */
+  paths: readonly string[];
+  loader: Pick<ImageLoader, 'decode' | 'imageBytes'>;
+  /** The first step to make. */
+  from: { epoch: number; step: number };
+  /** The epoch to stop before. */
+  epochs: number;
+  stepsPerEpoch: number;
+  /** How many steps the next run should hold, at least 1; asked when its decoding starts. Runs end with their epoch. */
+  stepsInNextRun: () => number;
+  /** How many runs are decoded ahead of the one that the consumer holds, at least 1. */
+  ahead: number;
+}
+
+type Decoded = Omit<TrainingRun, 'dataSeconds'>;
+
+/** Joins the batches of consecutive steps, field by field. */
+function stackSteps(batches: readonly StepBatch[]): StepBatch {
+  const [{ indices, uniforms }] = batches as [StepBatch];
+  const images = batches.length * indices.length;
+  const stacked: StepBatch = {
+    indices: new Int32Array(images),
+    labels: new Int32Array(images),
+    flips: new Uint8Array(images),
+    uniforms: new Float32Array(batches.length * uniforms.length),
+  };
+  for (const [i, batch] of batches.entries()) {
+    for (const field of ['indices', 'labels', 'flips', 'uniforms'] as const) {
+      stacked[field].set(batch[field], i * batch[field].length);
+    }
+  }
+  return stacked;
+}
+
+/**
+ * The runs of a training, in order. Leaving the iteration early is safe at any time: runs that are still being decoded
+ * are forgotten, failed or not (closing the loader stops their work).
+ *
+ * @throws what `decode` rejects with, in the place of the run that it was for
+ */
+export async function* prefetchRuns(options: PrefetchOptions): AsyncGenerator<TrainingRun, void, undefined> {
+  const { plan, paths, loader, epochs, stepsPerEpoch, stepsInNextRun, ahead } = options;
+  const pending: Promise<Decoded>[] = [];
+  const spare: Uint8Array[] = [];
+  let { epoch, step } = options.from;
+
+  const decode = async (first: { epoch: number; step: number }, steps: number): Promise<Decoded> => {
+    const batches = Array.from({ length: steps }, (_, i) => plan(first.epoch, first.step + i));
+    const { indices, labels, flips, uniforms } = stackSteps(batches);
+    const files = Array.from(indices, (index) => paths[index]!);
+    const bytes = files.length * loader.imageBytes;
+    // Memory of an earlier run is mapped and cleared already.
+    const buffer = spare.pop()?.buffer;
+    const into = buffer && buffer.byteLength >= bytes ? new Uint8Array(buffer, 0, bytes) : new Uint8Array(bytes);
+    return { ...first, steps, images: await loader.decode(files, flips, into), labels, uniforms };
+  };
+  const more = () => epoch < epochs - 1 || (epoch === epochs - 1 && step < stepsPerEpoch);
+  const start = (): void => {
+    if (step >= stepsPerEpoch) {
+      epoch++;
+      step = 0;
+    }
+    const steps = Math.min(Math.max(1, stepsInNextRun()), stepsPerEpoch - step);
+    const run = decode({ epoch, step }, steps);
+    // A failure is reported when the consumer gets there; until then it must not count as unhandled.
+    run.catch(() => undefined);
+    pending.push(run);
+    step += steps;
+  };
+
+  for (;;) {
+    const asked = performance.now();
+    // The run that is handed out next, and `ahead` behind it.
+    while (pending.length <= ahead && more()) start();
+    const next = pending.shift();
+    if (next === undefined) return;
+    const run = await next;
+    yield { ...run, dataSeconds: (performance.now() - asked) / 1000 };
+    spare.push(run.images);
+  }
+}

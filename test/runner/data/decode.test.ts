@@ -1,0 +1,215 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import fc from 'fast-check';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { BadImageError, decodeImage, flipHorizontally } from '../../../src/runner/data/decode.js';
+import { pattern, temporaryFolder, truncated, writeFiles } from './images.js';
+
+const folder = temporaryFolder();
+const at = (name: string) => path.join(folder.path, name);
+
+/** A picture of 2 x 2 blocks, each of one colour, in reading order. */
+function blocks(colours: string[], side = 16): sharp.Sharp {
+  const tile = (color: string, i: number) => ({
+    input: { create: { width: side, height: side, channels: 4 as const, background: color } },
+    left: (i % 2) * side,
+    top: Math.floor(i / 2) * side,
+  });
+  return sharp({ create: { width: 2 * side, height: 2 * side, channels: 4, background: '#00000000' } }).composite(
+    colours.map(tile),
+  );
+}
+
+const opaque = (image: sharp.Sharp) => image.flatten();
+const pixel = (pixels: Uint8Array, size: number, x: number, y: number) => [
+  ...pixels.subarray((y * size + x) * 3, (y * size + x) * 3 + 3),
+];
+/** The middle of each quarter, in reading order. */
+const quarters = (pixels: Uint8Array, size: number) =>
+  [1, 3].flatMap((row) => [1, 3].map((column) => pixel(pixels, size, (column * size) >> 2, (row * size) >> 2)));
+
+const red = [255, 0, 0];
+const green = [0, 255, 0];
+const blue = [0, 0, 255];
+const white = [255, 255, 255];
+const four = ['#f00', '#0f0', '#00f', '#fff'];
+
+function expectClose(actual: number[][], expected: number[][], tolerance: number) {
+  const worst = actual.map((values, i) => Math.max(...values.map((value, j) => Math.abs(value - expected[i]![j]!))));
+  expect(Math.max(...worst), JSON.stringify(actual)).toBeLessThanOrEqual(tolerance);
+}
+
+describe('decodeImage', () => {
+  it('gives RGB rows from every common format', async () => {
+    const image = await opaque(blocks(four)).png().toBuffer();
+    for (const name of ['a.png', 'a.jpg', 'a.webp', 'a.gif', 'a.avif', 'a.tiff']) {
+      await sharp(image).toFile(at(name));
+      const pixels = await decodeImage(at(name), 8, 'stretch');
+      expect(pixels).toHaveLength(8 * 8 * 3);
+      expectClose(quarters(pixels, 8), [red, green, blue, white], 30);
+    }
+    const square = (x: number, y: number, fill: string) => `<rect x="${x}" y="${y}" width="1" height="1" fill="${fill}"/>`;
+    const squares = square(0, 0, '#f00') + square(1, 0, '#0f0') + square(0, 1, '#00f');
+    await writeFiles(folder.path, {
+      'a.svg': `<svg xmlns="http://www.w3.org/2000/svg" width="2" height="2">${squares}</svg>`,
+    });
+    expectClose(quarters(await decodeImage(at('a.svg'), 8, 'stretch'), 8), [red, green, blue, white], 0);
+  });
+
+  it('applies the EXIF orientation', async () => {
+    const image = await opaque(blocks(four)).png().toBuffer();
+    const upright: Record<number, number[][]> = {
+      1: [red, green, blue, white],
+      2: [green, red, white, blue],
+      3: [white, blue, green, red],
+      4: [blue, white, red, green],
+      5: [red, blue, green, white],
+      6: [blue, red, white, green],
+      7: [white, green, blue, red],
+      8: [green, white, red, blue],
+    };
+    for (const [orientation, expected] of Object.entries(upright)) {
+      const file = at(`orientation-${orientation}.jpg`);
+      await sharp(image).withMetadata({ orientation: Number(orientation) }).jpeg({ quality: 100 }).toFile(file);
+      expectClose(quarters(await decodeImage(file, 32, 'stretch'), 32), expected, 12);
+    }
+  });
+
+  it('turns an image before it crops or pads it', async () => {
+    // 32 x 16, to be turned upright: red above blue, 16 x 32.
+    const wide = await opaque(blocks(four)).extract({ left: 0, top: 0, width: 32, height: 16 }).png().toBuffer();
+    await sharp(wide).withMetadata({ orientation: 6 }).jpeg({ quality: 100 }).toFile(at('turned.jpg'));
+    const padded = await decodeImage(at('turned.jpg'), 32, 'contain');
+    const column = (x: number) => [4, 27].map((y) => pixel(padded, 32, x, y));
+    expectClose([...column(2), ...column(16), ...column(29)], [white, white, red, green, white, white], 12);
+    const cropped = await decodeImage(at('turned.jpg'), 16, 'cover');
+    expectClose([pixel(cropped, 16, 1, 1), pixel(cropped, 16, 14, 14)], [red, green], 12);
+  });
+
+  it('stretches, covers or contains', async () => {
+    const stripes = await sharp({ create: { width: 40, height: 20, channels: 3, background: '#f00' } })
+      .composite([{ input: { create: { width: 20, height: 20, channels: 3, background: '#00f' } }, left: 10, top: 0 }])
+      .png()
+      .toBuffer();
+    await writeFiles(folder.path, { 'stripes.png': stripes });
+    const row = async (resize: 'stretch' | 'cover' | 'contain', y = 10) => {
+      const pixels = await decodeImage(at('stripes.png'), 20, resize);
+      return [2, 10, 17].map((x) => pixel(pixels, 20, x, y));
+    };
+    expectClose(await row('stretch'), [red, blue, red], 0);
+    expectClose(await row('cover'), [blue, blue, blue], 0);
+    expectClose(await row('contain'), [red, blue, red], 0);
+    expectClose(await row('contain', 2), [white, white, white], 0);
+  });
+
+  it('puts transparent images on white', async () => {
+    const image = await blocks(['#f00', '#00f0', '#00000080', '#fff']).png().toBuffer();
+    const expected = [red, white, [127, 127, 127], white];
+    await writeFiles(folder.path, { 'alpha.png': image });
+    await sharp(image).webp({ lossless: true }).toFile(at('alpha.webp'));
+    for (const name of ['alpha.png', 'alpha.webp']) {
+      expectClose(quarters(await decodeImage(at(name), 32, 'stretch'), 32), expected, 1);
+    }
+    await sharp(image).toColourspace('b-w').png().toFile(at('grey-alpha.png'));
+    const grey = quarters(await decodeImage(at('grey-alpha.png'), 32, 'stretch'), 32);
+    expectClose([grey[1]!, grey[3]!], [white, white], 1);
+    await sharp(image).toColourspace('rgb16').png().toFile(at('alpha-16.png'));
+    expectClose(quarters(await decodeImage(at('alpha-16.png'), 32, 'stretch'), 32), expected, 1);
+  });
+
+  it('converts greyscale, 16 bits, palettes and CMYK to 8-bit sRGB', async () => {
+    const image = await opaque(blocks(['#000', '#555', '#aaa', '#fff'])).png().toBuffer();
+    const grey = [0x00, 0x55, 0xaa, 0xff].map((value) => [value, value, value]);
+    await sharp(image).toColourspace('b-w').png().toFile(at('grey.png'));
+    await sharp(image).toColourspace('grey16').png().toFile(at('grey-16.png'));
+    await sharp(image).toColourspace('rgb16').png().toFile(at('rgb-16.png'));
+    await sharp(image).toColourspace('rgb16').tiff().toFile(at('rgb-16.tiff'));
+    await sharp(image).png({ palette: true }).toFile(at('palette.png'));
+    await sharp(image).toColourspace('b-w').jpeg({ quality: 100 }).toFile(at('grey.jpg'));
+    expect(await sharp(at('grey-16.png')).metadata()).toMatchObject({ channels: 1, depth: 'ushort' });
+    for (const name of ['grey.png', 'grey-16.png', 'rgb-16.png', 'rgb-16.tiff', 'palette.png', 'grey.jpg']) {
+      const pixels = await decodeImage(at(name), 32, 'stretch');
+      expect(pixels).toHaveLength(32 * 32 * 3);
+      expectClose(quarters(pixels, 32), grey, 2);
+    }
+    await sharp(image).toColourspace('cmyk').jpeg({ quality: 100 }).toFile(at('cmyk.jpg'));
+    expect(await sharp(at('cmyk.jpg')).metadata()).toMatchObject({ channels: 4, space: 'cmyk' });
+    expectClose(quarters(await decodeImage(at('cmyk.jpg'), 32, 'stretch'), 32), grey, 60);
+  });
+
+  it('takes the first frame of an animation', async () => {
+    const frame = (background: string) => ({ create: { width: 8, height: 8, channels: 3 as const, background } });
+    for (const name of ['animated.gif', 'animated.webp']) {
+      const frames = [frame('#f00'), frame('#00f')].map((input) => sharp(input).png().toBuffer());
+      await sharp(await Promise.all(frames), { join: { animated: true } }).toFile(at(name));
+      expect(await sharp(at(name)).metadata()).toMatchObject({ pages: 2 });
+      expectClose([pixel(await decodeImage(at(name), 8, 'stretch'), 8, 4, 4)], [red], 6);
+    }
+  });
+
+  describe('names the file and the reason', () => {
+    const bad: Record<string, RegExp> = {
+      'zero.jpg': /empty \(0 bytes\)/,
+      'text.jpg': /unsupported image format/,
+      'no-such.jpg': /missing/,
+      'half.jpg': /premature end/,
+      'almost-whole.jpg': /premature end/,
+      'half-progressive.jpg': /premature end/,
+      'half.png': /read error/,
+      'half.gif': /end of GIF/,
+      'half.webp': /webp/,
+      'damaged.png': /read error/,
+    };
+    beforeAll(async () => {
+      await writeFiles(folder.path, {
+        'whole.jpg': pattern(200, 100),
+        'whole-progressive.jpg': pattern(200, 100).jpeg({ progressive: true }),
+        'whole.png': pattern(200, 100),
+        'whole.gif': pattern(200, 100),
+        'whole.webp': pattern(200, 100),
+        'zero.jpg': '',
+        'text.jpg': 'no image at all',
+      });
+      for (const name of ['jpg', 'png', 'gif', 'webp']) await truncated(at(`whole.${name}`), at(`half.${name}`), 0.5);
+      await truncated(at('whole-progressive.jpg'), at('half-progressive.jpg'), 0.5);
+      await truncated(at('whole.jpg'), at('almost-whole.jpg'), 0.99);
+      const bytes = await readFile(at('whole.png'));
+      bytes[bytes.length >> 1]! ^= 0xff;
+      await writeFile(at('damaged.png'), bytes);
+    });
+
+    it.each(Object.entries(bad))('%s', async (name, reason) => {
+      // 8 px takes the decoders' fast way to small sizes, which must not be blinder.
+      for (const size of [8, 224]) {
+        const error = await decodeImage(at(name), size, 'stretch').catch((thrown: unknown) => thrown);
+        expect(error).toBeInstanceOf(BadImageError);
+        expect((error as BadImageError).message).toContain(`${at(name)}: `);
+        expect((error as BadImageError).reason).toMatch(reason);
+        expect((error as BadImageError).reason).not.toContain('\n');
+      }
+    });
+  });
+});
+
+describe('flipHorizontally', () => {
+  it('mirrors every row, and twice is nothing', () => {
+    const square = fc.integer({ min: 1, max: 9 }).chain((size) => {
+      const length = size * size * 3;
+      return fc.tuple(fc.constant(size), fc.uint8Array({ minLength: length, maxLength: length }));
+    });
+    fc.assert(
+      fc.property(square, ([size, pixels]) => {
+        const flipped = pixels.slice();
+        flipHorizontally(flipped, size);
+        for (let y = 0; y < size; y++) {
+          for (let x = 0; x < size; x++) {
+            expect(pixel(flipped, size, x, y)).toEqual(pixel(pixels, size, size - 1 - x, y));
+          }
+        }
+        flipHorizontally(flipped, size);
+        expect(flipped).toEqual(pixels);
+      }),
+    );
+  });
+});
