@@ -14,6 +14,9 @@ import { trainingStep } from './step.js';
 /** How `training_model.onnx` takes its images: decoded bytes, or feature maps that are normalized already. */
 export type ImageInput = 'uint8-nhwc' | 'float32-nchw';
 
+/** The part of the state that the forward pass reads. */
+type CoreState = Record<'params' | 'buffers' | 'beta', Value>;
+
 const stateInputs = (
   g: GraphBuilder,
   layout: NetworkLayout,
@@ -48,10 +51,7 @@ export function buildTrainingModel(options: TrainingOptions, input: ImageInput =
   const features = featureInput(g, options, input);
   const labels = g.input('labels', 'int32', [batchSize]);
   const uniforms = g.input('uniforms', 'float32', [batchSize, batchK - 1]);
-  const state = stateInputs(g, layout, options, ['params', 'buffers', 'beta']) as Record<
-    'params' | 'buffers' | 'beta',
-    Value
-  >;
+  const state = stateInputs(g, layout, options, ['params', 'buffers', 'beta']) as unknown as CoreState;
   const step = trainingStep(g, { features, labels, uniforms, ...state }, layout, options);
   g.output('loss', step.loss);
   g.output('pairs', step.pairs);
@@ -108,14 +108,14 @@ export function buildTrainLoop(options: TrainingOptions): Uint8Array {
     names.map((name) => state[name]!),
     (body, iteration, carried) => {
       const row = (data: Value) => body.op('Gather', [data, iteration], { axis: 0 });
-      const before = Object.fromEntries(names.map((name, i) => [name, carried[i]!]));
-      const { params, buffers, beta } = before as Record<'params' | 'buffers' | 'beta', Value>;
+      const before: Record<string, Value> = Object.fromEntries(names.map((name, i) => [name, carried[i]!]));
+      const { params, buffers, beta } = before as unknown as CoreState;
       const features = imagesToFeatures(body, row(images), 'CNHW');
       const inputs = { features, labels: row(labels), uniforms: row(uniforms), params, buffers, beta };
       const step = trainingStep(body, inputs, layout, options);
       const learningRate = { network: row(rates.network), beta: row(rates.beta) };
       const update = optimizerStep(body, before, step.gradient, learningRate, options);
-      const after = { ...before, ...update, buffers: step.buffers };
+      const after: Record<string, Value> = { ...before, ...update, buffers: step.buffers };
       return { carried: names.map((name) => after[name]!), collected: [step.loss, step.pairs] };
     },
     'steps',

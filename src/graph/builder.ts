@@ -2,6 +2,7 @@
  * GraphBuilder: writes ONNX nodes with checked static shapes, named after their place in the model, and records what
  * `autodiff.ts` needs to differentiate them.
  */
+import { prune } from './onnx/prune.js';
 import type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './onnx/schema.js';
 import type { Attributes, TypedShape } from './onnx/operators.js';
 import { irVersion, operators, opset } from './onnx/operators.js';
@@ -187,9 +188,9 @@ export class GraphBuilder {
     return tracked;
   }
 
-  /** The finished graph. */
+  /** The finished graph, without what no output depends on. */
   graph(name: string): GraphProto {
-    return { name, node: this.nodes, initializer: this.initializers, input: this.inputs, output: this.outputs };
+    return prune({ name, node: this.nodes, initializer: this.initializers, input: this.inputs, output: this.outputs });
   }
 
   /** The finished model. */

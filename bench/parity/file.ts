@@ -1,0 +1,36 @@
+/** Any file of the reference formats, told apart by what it holds. */
+import type { DeviceOptions } from '../../src/runner/run-options.js';
+import type { Check } from './golden.js';
+import type { LossCase } from './loss.js';
+import { lossParity } from './loss.js';
+import type { ModelCase } from './model.js';
+import { modelParity } from './model.js';
+import type { OptimCase } from './optim.js';
+import { optimParity } from './optim.js';
+import type { TrainCase } from './train.js';
+import { trainParity } from './train.js';
+
+interface Format {
+  name: string;
+  matches: (golden: object) => boolean;
+  check: (golden: never, device: DeviceOptions) => Promise<Check[]>;
+}
+
+const formats: Format[] = [
+  { name: 'model', matches: (c) => 'frozen' in c, check: (c: ModelCase, device) => modelParity(c, device) },
+  { name: 'loss', matches: (c) => 'weights_row0' in c, check: (c: LossCase, device) => lossParity(c, device) },
+  { name: 'optim', matches: (c) => 'kind' in c, check: (c: OptimCase, device) => optimParity(c, device) },
+  { name: 'train', matches: (c) => 'params_after' in c, check: (c: TrainCase, device) => trainParity(c, device) },
+];
+
+/** @throws Error when the content has none of the formats */
+export async function checkGolden(content: unknown, device: DeviceOptions): Promise<Check[]> {
+  const cases = (Array.isArray(content) ? content : [content]) as object[];
+  const checks: Check[] = [];
+  for (const golden of cases) {
+    const format = formats.find(({ matches }) => golden !== null && typeof golden === 'object' && matches(golden));
+    if (!format) throw new Error(`not one of the reference formats (${formats.map(({ name }) => name).join(', ')})`);
+    checks.push(...(await format.check(golden as never, device)));
+  }
+  return checks;
+}

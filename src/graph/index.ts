@@ -1,0 +1,20 @@
+/** Graph construction: pure TypeScript that emits ONNX models; runs in Node.js and in browsers. */
+export { gradients } from './autodiff.js';
+export type { ImageInput } from './artifacts.js';
+export { buildEvalModel, buildOptimizerModel, buildTrainingModel, buildTrainLoop } from './artifacts.js';
+export type { Value } from './builder.js';
+export { GraphBuilder } from './builder.js';
+export { buildExportModel } from './export.js';
+export { describeNetwork } from './flat.js';
+export { imageNet } from './head.js';
+export { initialState } from './init.js';
+export type { Artifact } from './manifest.js';
+export { buildArtifacts } from './manifest.js';
+export { backbones } from './models/index.js';
+export type { ModelProto } from './onnx/schema.js';
+export { decodeModel, encodeModel } from './onnx/schema.js';
+export type { NetworkOptions, OptimizerName, Provider, TrainingOptions } from './options.js';
+export type { Purpose } from './philox.js';
+export { Philox } from './philox.js';
+export type { Init, NetworkLayout, StateTensor, TensorSpec, TrainingState } from './state.js';
+export { optimizerVectors, stateTensors } from './state.js';
