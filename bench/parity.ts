@@ -38,12 +38,10 @@ for (const file of positionals) {
   for (const group of new Set(checks.map((check) => check.group))) {
     const members = checks.filter((check) => check.group === group);
     const worst = members.reduce((a, b) => (b.ratio > a.ratio ? b : a));
-    const verdict = worst.ratio > 1 ? 'ABOVE ITS BOUND' : '';
     failed ||= worst.ratio > 1;
-    console.log(
-      `${path.basename(file).padEnd(28)} ${group.padEnd(24)} ${String(members.length).padStart(4)} checked  ` +
-        `${worst.ratio.toFixed(3).padStart(8)} x bound  ${worst.what} ${verdict}`,
-    );
+    const count = Number.isNaN(worst.ratio) ? '' : `${members.length} checked, ${worst.ratio.toFixed(3)} x bound`;
+    const verdict = worst.ratio > 1 ? '  ABOVE ITS BOUND' : '';
+    console.log(`${path.basename(file).padEnd(28)} ${group.padEnd(24)} ${count.padStart(28)}  ${worst.what}${verdict}`);
   }
 }
 process.exit(failed ? 1 : 0);

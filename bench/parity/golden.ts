@@ -51,6 +51,9 @@ export interface Check {
   ratio: number;
 }
 
+/** A case that cannot be checked is shown, with the reason, and counts as neither right nor wrong. */
+export const unchecked = (group: string, what: string): Check => ({ group, what, ratio: NaN });
+
 /** NaN counts as infinitely wrong. */
 export const multiple = (error: number, bound: number): number => (Number.isFinite(error) ? error / bound : Infinity);
 
@@ -71,7 +74,7 @@ export interface DigestBounds {
   norm: number;
   /** Of a sampled element's error, relative to the tensor's root mean square. */
   element: number;
-  /** Absolute errors below this do not count. */
+  /** An error of the norm below this does not count, nor one of an element below its share, this over sqrt(n). */
   ignore?: number;
 }
 
@@ -84,13 +87,14 @@ export function againstDigest(
   { norm, element, ignore = 0 }: DigestBounds,
 ): Check {
   if (values.length !== elementCount(digest.shape)) return exact(group, `${what} (length)`, false);
-  const counted = (error: number) => (error < ignore ? 0 : error);
   let squares = 0;
   for (let i = 0; i < values.length; i++) squares += values[i]! ** 2;
-  const rms = digest.l2 / Math.sqrt(values.length);
+  const root = Math.sqrt(values.length);
+  const rms = digest.l2 / root;
+  const beyond = (error: number, ignored: number) => (error < ignored ? 0 : error);
   const ratios = digest.at.map((at, i) =>
-    multiple(counted(Math.abs(values[at]! - digest.values[i]!)) / Math.max(rms, 1e-30), element),
+    multiple(beyond(Math.abs(values[at]! - digest.values[i]!), ignore / root) / Math.max(rms, 1e-30), element),
   );
-  ratios.push(multiple(counted(Math.abs(Math.sqrt(squares) - digest.l2)) / Math.max(digest.l2, 1e-30), norm));
+  ratios.push(multiple(beyond(Math.abs(Math.sqrt(squares) - digest.l2), ignore) / Math.max(digest.l2, 1e-30), norm));
   return { group, what, ratio: Math.max(...ratios) };
 }

@@ -77,7 +77,7 @@ function checkMode(
     }),
   );
   const running = mode.running
-    ? [...slices(buffers, out['buffers']!)].map(([tensor, values]) =>
+    ? [...slices(buffers, out['buffers_out']!)].map(([tensor, values]) =>
         againstDigest(`${name} running`, tensor, values, mode.running![tensor]!, spread(runningBound)),
       )
     : [];
@@ -133,7 +133,7 @@ export async function modelParity(golden: ModelCase, device: DeviceOptions): Pro
     g.output('embeddings', graph.embeddings);
     g.output('loss', loss);
     g.output('gradients', graph.gradients(loss).params);
-    if (batchNorm === 'batch' && layout.bufferCount) g.output('buffers', graph.buffers);
+    if (batchNorm === 'batch' && layout.bufferCount) g.output('buffers_out', graph.buffers);
     const runner = await Runner.open(g, device);
     const out = await runner.run({
       images,

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
+import type { Sharp } from 'sharp';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { BadImageError, decodeImage, flipHorizontally } from '../../../src/runner/data/decode.js';
@@ -10,7 +11,7 @@ const folder = temporaryFolder();
 const at = (name: string) => path.join(folder.path, name);
 
 /** A picture of 2 x 2 blocks, each of one colour, in reading order. */
-function blocks(colours: string[], side = 16): sharp.Sharp {
+function blocks(colours: string[], side = 16): Sharp {
   const tile = (color: string, i: number) => ({
     input: { create: { width: side, height: side, channels: 4 as const, background: color } },
     left: (i % 2) * side,
@@ -21,7 +22,7 @@ function blocks(colours: string[], side = 16): sharp.Sharp {
   );
 }
 
-const opaque = (image: sharp.Sharp) => image.flatten();
+const opaque = (image: Sharp) => image.removeAlpha();
 const pixel = (pixels: Uint8Array, size: number, x: number, y: number) => [
   ...pixels.subarray((y * size + x) * 3, (y * size + x) * 3 + 3),
 ];
@@ -135,7 +136,7 @@ describe('decodeImage', () => {
     }
     await sharp(image).toColourspace('cmyk').jpeg({ quality: 100 }).toFile(at('cmyk.jpg'));
     expect(await sharp(at('cmyk.jpg')).metadata()).toMatchObject({ channels: 4, space: 'cmyk' });
-    expectClose(quarters(await decodeImage(at('cmyk.jpg'), 32, 'stretch'), 32), grey, 60);
+    expectClose(quarters(await decodeImage(at('cmyk.jpg'), 32, 'stretch'), 32), grey, 25);
   });
 
   it('takes the first frame of an animation', async () => {

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import type { Sharp } from 'sharp';
 import sharp from 'sharp';
 import { afterAll, beforeAll } from 'vitest';
 
@@ -16,14 +17,14 @@ export function temporaryFolder(): { path: string } {
 }
 
 /** Pixels of [height, width, channels] that differ from place to place and by `seed`. */
-export function pattern(width: number, height: number, channels: 1 | 2 | 3 | 4 = 3, seed = 0): sharp.Sharp {
+export function pattern(width: number, height: number, channels: 1 | 2 | 3 | 4 = 3, seed = 0): Sharp {
   const pixels = Buffer.alloc(width * height * channels);
   for (let i = 0; i < pixels.length; i++) pixels[i] = Math.imul(i + 1 + 7919 * seed, 0x9e3779b1) >>> 24;
   return sharp(pixels, { raw: { width, height, channels } });
 }
 
 /** Writes files, making their folders: bytes, text, or an image in the format of the name's extension. */
-export async function writeFiles(root: string, files: Record<string, Uint8Array | string | sharp.Sharp>): Promise<void> {
+export async function writeFiles(root: string, files: Record<string, Uint8Array | string | Sharp>): Promise<void> {
   for (const [name, content] of Object.entries(files)) {
     const file = path.join(root, name);
     await mkdir(path.dirname(file), { recursive: true });

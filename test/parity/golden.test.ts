@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { checkGolden } from '../../bench/parity/file.js';
+
+const device = { device: 'cpu', deviceId: 0, threads: 2 } as const;
+const golden = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../golden/${name}.json`, import.meta.url), 'utf8')) as unknown;
+
+describe("PyTorch's values hold", () => {
+  it.each(['loss', 'optim', 'train', 'model-resnet18'])('%s.json', async (name) => {
+    const checks = await checkGolden(golden(name), device);
+    expect(checks.length).toBeGreaterThan(0);
+    expect(checks.filter(({ ratio }) => ratio > 1)).toEqual([]);
+  });
+
+  it('a value that is off is found', async () => {
+    const cases = golden('loss') as { loss: number; negatives: number[][] }[];
+    cases[0]!.loss *= 1.001;
+    cases[1]!.negatives[0]![0]! += 1;
+    const wrong = (await checkGolden(cases, device)).filter(({ ratio }) => ratio > 1);
+    expect(wrong.map(({ group }) => group)).toEqual(['loss', 'negatives']);
+  });
+
+  it('a file of another format is refused', async () => {
+    await expect(checkGolden({ hello: 1 }, device)).rejects.toThrow(/reference formats/);
+  });
+});

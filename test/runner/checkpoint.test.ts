@@ -1,0 +1,181 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadCheckpoint, matchCheckpoint, saveCheckpoint } from '../../src/runner/checkpoint.js';
+import { UserError } from '../../src/runner/errors.js';
+import { decodeSafetensors, encodeSafetensors, float32Bytes, float32View } from '../../src/runner/safetensors.js';
+import type { SafetensorsTensor } from '../../src/runner/safetensors.js';
+import { smallCheckpoint, smallLayout, smallMetadata } from './small-checkpoint.js';
+
+let folder: string;
+let path: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'dws-checkpoint-'));
+  path = join(folder, 'checkpoint.safetensors');
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('saveCheckpoint and loadCheckpoint', () => {
+  it.each(['sgd', 'adam'] as const)('give back the state and the metadata of %s', async (optimizer) => {
+    const content = smallCheckpoint({ options: { optimizer } });
+    await saveCheckpoint(path, content);
+    const loaded = await loadCheckpoint(path);
+    expect(loaded.path).toBe(path);
+    expect(loaded.metadata).toEqual(content.metadata);
+    expect(loaded.state).toEqual(content.state);
+    expect(loaded.params).toEqual(smallLayout.params.map(({ name, shape }) => ({ name, shape })));
+    expect(loaded.buffers).toEqual(smallLayout.buffers.map(({ name, shape }) => ({ name, shape })));
+  });
+
+  it('names the tensors and lays each state vector out as one range', async () => {
+    const { state, ...content } = smallCheckpoint({ options: { optimizer: 'adam' } });
+    await saveCheckpoint(path, { ...content, state });
+    const { tensors, data } = decodeSafetensors(new Uint8Array(await readFile(path)), path);
+    expect(tensors.map(({ name }) => name)).toEqual([
+      'conv.weight',
+      'dense.bias',
+      'bn.running_mean',
+      'beta',
+      'beta_momentum',
+      'optimizer.exp_avg.conv.weight',
+      'optimizer.exp_avg.dense.bias',
+      'optimizer.exp_avg_sq.conv.weight',
+      'optimizer.exp_avg_sq.dense.bias',
+      'optimizer.bias_correction',
+    ]);
+    expect(tensors.at(-1)!.shape).toEqual([2]);
+    const order = ['params', 'buffers', 'beta', 'beta_momentum', 'exp_avg', 'exp_avg_sq', 'bias_correction'];
+    expect([...float32View(data)]).toEqual(order.flatMap((name) => [...state[name]!]));
+  });
+
+  it('names the momentum of sgd by parameter', async () => {
+    await saveCheckpoint(path, smallCheckpoint({ options: { optimizer: 'sgd' } }));
+    const { tensors } = decodeSafetensors(new Uint8Array(await readFile(path)), path);
+    expect(tensors.at(-1)).toMatchObject({ name: 'optimizer.momentum.dense.bias', shape: [2] });
+  });
+
+  it('writes equal bytes for equal content, whatever the order of the options', async () => {
+    await saveCheckpoint(path, smallCheckpoint());
+    const first = await readFile(path);
+    const { metadata, ...content } = smallCheckpoint();
+    const options = Object.fromEntries(Object.entries(metadata.options).reverse()) as typeof metadata.options;
+    await saveCheckpoint(path, { ...content, metadata: { ...metadata, options } });
+    expect((await readFile(path)).equals(first)).toBe(true);
+    expect(first.toString('latin1')).not.toContain(folder);
+  });
+
+  it('refuses a state that is not the layout', async () => {
+    const { state, ...content } = smallCheckpoint();
+    const save = saveCheckpoint(path, { ...content, state: { ...state, buffers: new Float32Array(2) } });
+    await expect(save).rejects.toThrow("the state's buffers has 2 values instead of 3");
+  });
+});
+
+describe('loadCheckpoint', () => {
+  const load = async (bytes: Uint8Array): Promise<unknown> => {
+    await writeFile(path, bytes);
+    return loadCheckpoint(path);
+  };
+  const rejection = async (bytes: Uint8Array): Promise<string> => {
+    const error: unknown = await load(bytes).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as UserError).message).toContain(path);
+    return (error as UserError).message;
+  };
+  const saved = async (): Promise<Buffer> => {
+    await saveCheckpoint(path, smallCheckpoint());
+    return readFile(path);
+  };
+
+  it('names a missing file', async () => {
+    await expect(loadCheckpoint(path)).rejects.toThrow(`can't read ${path}: no such file`);
+  });
+
+  it.each([0, 4, 100, -1])('refuses a file cut to %i bytes', async (length) => {
+    expect(await rejection((await saved()).subarray(0, length))).toContain('is damaged');
+  });
+
+  it('refuses a flipped bit in a tensor', async () => {
+    const bytes = await saved();
+    bytes[bytes.length - 3]! ^= 1;
+    expect(await rejection(bytes)).toContain('its SHA-256 is not the recorded one');
+  });
+
+  it('refuses a changed digit in the metadata', async () => {
+    const bytes = await saved();
+    const at = bytes.indexOf('"step":"30"');
+    bytes[at + 8] = '4'.charCodeAt(0);
+    expect(await rejection(bytes)).toContain('its SHA-256 is not the recorded one');
+  });
+
+  it("says what another program's safetensors file is", async () => {
+    const data = float32Bytes(Float32Array.of(1));
+    const weight: SafetensorsTensor = { name: 'conv1.weight', dtype: 'F32', shape: [1], data };
+    expect(await rejection(Buffer.concat(encodeSafetensors([weight], { format: 'pt' })))).toContain(
+      "another program's safetensors file (format 'pt') with 1 tensors, the first named conv1.weight",
+    );
+    expect(await rejection(Buffer.concat(encodeSafetensors([])))).toContain('file with 0 tensors.');
+  });
+
+  it.each([
+    ['PK\x03\x04rest of it', 'a zip archive'],
+    ['\x80\x02}q', 'a Python pickle'],
+    ['\x93NUMPY\x01\x00', 'a NumPy array'],
+    ['\x08\x08\x12\x03dws:', 'an ONNX model'],
+  ])('says what %j is', async (start, what) => {
+    expect(await rejection(Buffer.from(start, 'latin1'))).toContain(`not a checkpoint of dws but ${what}`);
+  });
+
+  it('refuses a newer version', async () => {
+    const newer = encodeSafetensors([], { format: 'dws-checkpoint', version: '2' });
+    expect(await rejection(Buffer.concat(newer))).toContain('of version 2, this dws reads version 1');
+  });
+});
+
+describe('matchCheckpoint', () => {
+  const match = async (...[expected]: [Partial<Parameters<typeof matchCheckpoint>[1]>]): Promise<void> => {
+    await saveCheckpoint(path, smallCheckpoint());
+    matchCheckpoint(await loadCheckpoint(path), { options: {}, layout: smallLayout, ...expected });
+  };
+  const { options } = smallMetadata();
+
+  it('takes the same options and layout, and options that do not shape the state', async () => {
+    await match({ options });
+    await match({ options: { ...options, margin: 0.9, batchSize: 40, imageSize: 96 } });
+  });
+
+  it('takes a run that only evaluates', async () => {
+    await match({ options: { model: options.model, embedDim: options.embedDim, featDim: options.featDim } });
+  });
+
+  it.each([
+    ['model', 'resnet50', '--model resnet18, this run has --model resnet50'],
+    ['embedDim', 64, '--embed-dim 2, this run has --embed-dim 64'],
+    ['featDim', 3, '--feat-dim 4, this run has --feat-dim 3'],
+    ['classes', 7, '--classes 2, this run has --classes 7'],
+    ['optimizer', 'sgd', '--optimizer adam, this run has --optimizer sgd'],
+  ] as const)('names both values of %s', async (key, value, message) => {
+    await expect(match({ options: { ...options, [key]: value } })).rejects.toThrow(message);
+  });
+
+  it('names all options that differ', async () => {
+    await expect(match({ options: { embedDim: 64, featDim: 3 } })).rejects.toThrow(/--embed-dim.*--feat-dim/);
+  });
+
+  it('names the first tensor that differs, in shape, in name, or by being missing', async () => {
+    const [first, second] = smallLayout.params as [(typeof smallLayout.params)[0], (typeof smallLayout.params)[0]];
+    const withParams = (params: typeof smallLayout.params): Promise<void> =>
+      match({ layout: { ...smallLayout, params } });
+    await expect(withParams([{ ...first, shape: [9] }, second])).rejects.toThrow(
+      'it has conv.weight [2,3] where this run has conv.weight [9]',
+    );
+    await expect(withParams([first, { ...second, name: 'fc.bias' }])).rejects.toThrow(
+      'it has dense.bias [2] where this run has fc.bias [2]',
+    );
+    await expect(withParams([first])).rejects.toThrow('has dense.bias [2] where this run has no further parameter');
+    await expect(match({ layout: { ...smallLayout, buffers: [] } })).rejects.toThrow('no further running statistic');
+  });
+});
