@@ -101,7 +101,7 @@ class FoldingLayers extends InferenceLayers {
  */
 export function buildExportModel(
   network: NetworkOptions,
-  state: Pick<TrainingState, 'params' | 'buffers'>,
+  state: TrainingState,
   metadata: Record<string, string> = {},
 ): Uint8Array {
   const g = new GraphBuilder();

@@ -61,17 +61,26 @@ export function im2col(
   return g.op('Reshape', [columns, g.ints([channels! * kernel[0] * kernel[1], -1])]);
 }
 
+/** [width, width * stride]: puts element j into column j * stride. */
+function spreadMatrix(g: GraphBuilder, width: number, stride: number): Value {
+  const columns = width * stride;
+  const values = new Float32Array(width * columns);
+  for (let j = 0; j < width; j++) values[j * columns + j * stride] = 1;
+  return g.constant('float32', [width, columns], values);
+}
+
 /**
  * The reverse of taking every `stride`-th element: puts `x` into a grid of zeros of size `out`, at start + i * stride.
- * Each element becomes the corner of a stride x stride cell of zeros, by padding two axes of size 1.
+ *
+ * Rows are spread by a product with a matrix of zeros and ones, which is several times as fast as padding single elements, and
+ * zero rows are padded between them.
  */
 export function dilateSpatial(g: GraphBuilder, x: Value, start: Pair, stride: Pair, out: Pair): Value {
   const [channels, batch, height, width] = x.shape as [number, number, number, number];
-  if (stride[0] === 1 && stride[1] === 1) {
-    return padSpatial(g, x, start, [out[0] - start[0] - height, out[1] - start[1] - width]);
-  }
-  const cells = g.op('Reshape', [x, g.ints([channels * batch, height, 1, width, 1])]);
-  const spread = g.op('Pad', [cells, g.ints([0, 0, 0, 0, 0, 0, 0, stride[0] - 1, 0, stride[1] - 1])]);
-  const grid = g.op('Reshape', [spread, g.ints([channels, batch, height * stride[0], width * stride[1]])]);
-  return padSpatial(g, grid, start, [out[0] - start[0] - height * stride[0], out[1] - start[1] - width * stride[1]]);
+  const [rows, columns] = [height * stride[0], width * stride[1]];
+  const wide = stride[1] === 1 ? x : g.op('MatMul', [x, spreadMatrix(g, width, stride[1])]);
+  const apart = g.op('Reshape', [wide, g.ints([channels * batch, height, 1, columns])]);
+  const padded = stride[0] === 1 ? wide : g.op('Pad', [apart, g.ints([0, 0, 0, 0, 0, 0, stride[0] - 1, 0])]);
+  const grid = g.op('Reshape', [padded, g.ints([channels, batch, rows, columns])]);
+  return padSpatial(g, grid, start, [out[0] - start[0] - rows, out[1] - start[1] - columns]);
 }
