@@ -1,0 +1,17 @@
+/** npm run bench -- NAME [options]: see each benchmark's file. */
+import { benchStep } from './step/main.js';
+
+const benchmarks: Record<string, (args: string[]) => Promise<void>> = { step: benchStep };
+
+const [name = '', ...args] = process.argv.slice(2);
+const benchmark = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
+if (!benchmark) {
+  console.error(`usage: npm run bench -- ${Object.keys(benchmarks).join('|')} [options]`);
+  process.exit(2);
+}
+try {
+  await benchmark(args);
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`);
+  process.exit(1);
+}

@@ -1,0 +1,125 @@
+/**
+ * One process of the step benchmark: times `train_loop.onnx` on made-up data, prints one line of JSON like the peer's.
+ *
+ *     tsx bench/step/ours.ts --model resnet50 --batch 20 --size 224 --steps 5
+ */
+import * as ort from 'onnxruntime-node';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { describeNetwork } from '../../src/graph/flat.js';
+import { buildTrainLoop } from '../../src/graph/artifacts.js';
+import { initialState } from '../../src/graph/init.js';
+import type { OptimizerName, Provider, TrainingOptions } from '../../src/graph/options.js';
+import { Philox } from '../../src/graph/philox.js';
+import { stateTensors } from '../../src/graph/state.js';
+import { openSession } from '../../src/runner/ort.js';
+import { packageJson } from '../../src/runner/package-json.js';
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string', default: 'resnet50' },
+    batch: { type: 'string', default: '20' },
+    k: { type: 'string', default: '5' },
+    size: { type: 'string', default: '224' },
+    steps: { type: 'string', default: '5' },
+    'steps-per-run': { type: 'string' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+    device: { type: 'string', default: 'cpu' },
+    optimizer: { type: 'string', default: 'sgd' },
+  },
+});
+const [batchSize, batchK, imageSize, wanted] = [values.batch, values.k, values.size, values.steps].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+];
+const classes = batchSize / batchK;
+const options: TrainingOptions = {
+  model: values.model,
+  featDim: 512,
+  embedDim: 128,
+  imageSize,
+  batchSize,
+  batchK,
+  classes,
+  margin: 0.2,
+  nu: 0,
+  beta: 1.2,
+  learnBeta: true,
+  normalizeWeights: false,
+  optimizer: values.optimizer as OptimizerName,
+  momentum: 0.9,
+  weightDecay: 1e-4,
+  provider: values.device as Provider,
+};
+
+const layout = describeNetwork(options);
+const shapes = stateTensors(layout, options.optimizer, classes);
+const initial = initialState(options, 0, layout);
+let state = Object.fromEntries(
+  shapes.map(({ name, shape }) => [name, new ort.Tensor('float32', initial[name]!, shape)]),
+);
+
+const opening = performance.now();
+const device = { device: options.provider, deviceId: 0, threads: Number(values.threads) };
+const session = await openSession(buildTrainLoop(options), device);
+const sessionSeconds = (performance.now() - opening) / 1000;
+
+const random = new Philox(0, 'sampling');
+function data(steps: number) {
+  const float = (shape: number[], fill: (array: Float32Array) => Float32Array) =>
+    new ort.Tensor('float32', fill(new Float32Array(shape.reduce((a, b) => a * b, 1))), shape);
+  const pixels = new Uint32Array(Math.ceil((steps * batchSize * imageSize * imageSize * 3) / 4)).map(() =>
+    random.uint32(),
+  );
+  const bytes = new Uint8Array(pixels.buffer, 0, steps * batchSize * imageSize * imageSize * 3);
+  const labels = Int32Array.from({ length: steps * batchSize }, (_, i) => Math.floor((i % batchSize) / batchK));
+  return {
+    images: new ort.Tensor('uint8', bytes, [steps, batchSize, imageSize, imageSize, 3]),
+    labels: new ort.Tensor('int32', labels, [steps, batchSize]),
+    uniforms: float([steps, batchSize, batchK - 1], (array) => random.fillUnit(array)),
+    lr: float([steps], (array) => array.fill(1e-3)),
+    lr_beta: float([steps], (array) => array.fill(0.1)),
+  };
+}
+
+let loss = NaN;
+async function run(steps: number): Promise<number> {
+  const feeds = { ...data(steps), ...state };
+  const start = performance.now();
+  const out = await session.run(feeds);
+  const seconds = (performance.now() - start) / 1000 / steps;
+  state = Object.fromEntries(
+    Object.keys(state).map((name) => [name, out[`${name}_out`]! as ort.Tensor]),
+  ) as typeof state;
+  loss = (out['losses']!.data as Float32Array).at(-1)!;
+  return seconds;
+}
+
+// The first run touches memory for the first time; the second is the measure for how many steps fit into a second.
+await run(1);
+const stepsPerRun = Number(values['steps-per-run'] ?? Math.max(1, Math.round(1 / (await run(1)))));
+if (stepsPerRun > 1) await run(stepsPerRun);
+const times: number[] = [];
+while (times.length * stepsPerRun < wanted) times.push(await run(stepsPerRun));
+times.sort((a, b) => a - b);
+const median = times[Math.floor(times.length / 2)]!;
+const rounded = (x: number) => Number(x.toFixed(5));
+console.log(
+  JSON.stringify({
+    tool: `dws ${packageJson().version} on onnxruntime-node ${ort.env.versions.node}`,
+    model: options.model,
+    batch: batchSize,
+    size: imageSize,
+    device: values.device,
+    steps_per_run: stepsPerRun,
+    session_s: rounded(sessionSeconds),
+    step_s: rounded(median),
+    min_s: rounded(times[0]!),
+    max_s: rounded(times.at(-1)!),
+    images_per_s: rounded(batchSize / median),
+    peak_mib: Math.round(process.resourceUsage().maxRSS / 1024),
+    loss,
+  }),
+);
