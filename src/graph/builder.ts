@@ -30,6 +30,11 @@ export interface TapeEntry {
   vjp: (gradient: Value) => (Value | null)[];
 }
 
+/** Constants of up to so many elements are compared with earlier ones. */
+const largestShared = 1 << 16;
+/** Constants of up to so many elements keep their values for shape rules. */
+const largestReadable = 4096;
+
 export class GraphBuilder {
   readonly tape: TapeEntry[] = [];
   private readonly nodes: NodeProto[] = [];
@@ -85,13 +90,13 @@ export class GraphBuilder {
     if (elementCount(shape) !== values.length) {
       throw new Error(`${values.length} values do not fill a constant of shape ${showShape(shape)}`);
     }
-    const small = values.length <= 4096;
-    const key = small ? `${dtype}${showShape(shape)}${Array.from(values).join()}` : undefined;
+    const key = values.length <= largestShared ? `${dtype}${showShape(shape)}${Array.from(values).join()}` : undefined;
     const known = key === undefined ? undefined : this.constants.get(key);
     if (known) return known;
     const name = `${this.prefix}const_${this.initializers.length}`;
     this.initializers.push({ name, dims: [...shape], dataType: dtypeCode[dtype], rawData: rawData(dtype, values) });
-    const value: Value = { name, dtype, shape, tracked: false, ...(small && { data: Array.from(values) }) };
+    const readable = values.length <= largestReadable && { data: Array.from(values) };
+    const value: Value = { name, dtype, shape, tracked: false, ...readable };
     if (key !== undefined) this.constants.set(key, value);
     return value;
   }

@@ -47,7 +47,7 @@ const table: readonly Row[] = [
   },
   {
     providers: ['cpu'],
-    when: ({ extent }) => extent[0] <= 16,
+    when: ({ extent }) => extent[0] * extent[1] <= 49,
     use: { forward: 'im2col', gradients: 'shared', input: 'convTranspose', weight: 'im2col' },
   },
   {

@@ -24,41 +24,64 @@ export function sliceSpatial(g: GraphBuilder, x: Value, start: Pair, count: Pair
   return g.op('Slice', [x, g.ints(start), g.ints(ends), g.ints([2, 3]), g.ints(stride)]);
 }
 
+export interface Windows {
+  kernel: Pair;
+  stride: Pair;
+  /** Zeros in front of and behind each spatial axis; negative ones crop. */
+  before: Pair;
+  after: Pair;
+  /** Number of window positions on each axis. */
+  out: Pair;
+  /** Takes the shifts from the last to the first, as the gradient of a convolution needs them. */
+  reversed?: boolean;
+}
+
+/** Images of up to so many pixels are shifted by a matrix product, larger ones by slices: measured, see bench/results. */
+const largestShifted = 64;
+
 /**
  * im2col: for each channel the k_h * k_w shifted copies of its (padded) image, [C * k_h * k_w, N * out_h * out_w], in the
- * order of a weight's last three dimensions (C, k_h, k_w). `reversed` takes the shifts from the last to the first, as
- * the gradient of a convolution needs them.
+ * order of a weight's last three dimensions (C, k_h, k_w).
  */
-export function im2col(
-  g: GraphBuilder,
-  x: Value,
-  {
-    kernel,
-    stride,
-    before,
-    after,
-    out,
-    reversed = false,
-  }: {
-    kernel: Pair;
-    stride: Pair;
-    before: Pair;
-    after: Pair;
-    out: Pair;
-    reversed?: boolean;
-  },
-): Value {
-  const [channels, batch] = x.shape as number[];
-  const padded = padSpatial(g, x, before, after);
-  const offsets = Array.from({ length: kernel[0] * kernel[1] }, (_, i): Pair => [
+export function im2col(g: GraphBuilder, x: Value, windows: Windows): Value {
+  const [channels, , height, width] = x.shape as [number, number, number, number];
+  const { kernel, reversed } = windows;
+  const taps = Array.from({ length: kernel[0] * kernel[1] }, (_, i): Pair => [
     Math.floor(i / kernel[1]),
     i % kernel[1],
   ]);
-  const shifts = (reversed ? offsets.reverse() : offsets).map((offset) =>
-    g.op('Reshape', [sliceSpatial(g, padded, offset, out, stride), g.ints([channels!, 1, batch! * out[0] * out[1]])]),
+  const shift = height * width <= largestShifted ? shiftByMatrix : shiftBySlices;
+  const columns = shift(g, x, windows, reversed ? taps.reverse() : taps);
+  return g.op('Reshape', [columns, g.ints([channels * taps.length, -1])]);
+}
+
+/** One Slice for each tap; their rows are copied one by one, which is slow where rows are short. */
+function shiftBySlices(g: GraphBuilder, x: Value, { before, after, out, stride }: Windows, taps: Pair[]): Value {
+  const [channels, batch] = x.shape as number[];
+  const padded = padSpatial(g, x, before, after);
+  const shifts = taps.map((tap) =>
+    g.op('Reshape', [sliceSpatial(g, padded, tap, out, stride), g.ints([channels!, 1, batch! * out[0] * out[1]])]),
   );
-  const columns = g.op('Concat', shifts, { axis: 1 });
-  return g.op('Reshape', [columns, g.ints([channels! * kernel[0] * kernel[1], -1])]);
+  return g.op('Concat', shifts, { axis: 1 });
+}
+
+/** All shifts of all images as one product with a matrix of zeros and ones, [H * W, taps * out_h * out_w]: exact. */
+function shiftByMatrix(g: GraphBuilder, x: Value, { before, out, stride }: Windows, taps: Pair[]): Value {
+  const [channels, batch, height, width] = x.shape as [number, number, number, number];
+  const positions = out[0] * out[1];
+  const matrix = new Float32Array(height * width * taps.length * positions);
+  taps.forEach(([i, j], tap) => {
+    for (let p = 0; p < positions; p++) {
+      const row = Math.floor(p / out[1]) * stride[0] + i - before[0];
+      const column = (p % out[1]) * stride[1] + j - before[1];
+      if (row < 0 || row >= height || column < 0 || column >= width) continue;
+      matrix[((row * width + column) * taps.length + tap) * positions + p] = 1;
+    }
+  });
+  const pixels = g.op('Reshape', [x, g.ints([channels * batch, height * width])]);
+  const product = g.op('MatMul', [pixels, g.constant('float32', [height * width, taps.length * positions], matrix)]);
+  const byImage = g.op('Reshape', [product, g.ints([channels, batch, taps.length, positions])]);
+  return g.op('Transpose', [byImage], { perm: [0, 2, 1, 3] });
 }
 
 /** [width, width * stride]: puts element j into column j * stride. */

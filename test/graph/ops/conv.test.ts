@@ -22,6 +22,7 @@ const cases: Case[] = [
   { name: '3x3 stride 2, even input', x: [5, 2, 8, 6], w: [4, 5, 3, 3], stride: [2, 2], padding: [1, 1] },
   { name: '3x3 stride 2, odd input', x: [5, 2, 7, 9], w: [4, 5, 3, 3], stride: [2, 2], padding: [1, 1] },
   { name: '7x7 stride 2', x: [3, 2, 12, 11], w: [4, 3, 7, 7], stride: [2, 2], padding: [3, 3] },
+  { name: '3x3, too large for the shift matrix', x: [2, 2, 9, 10], w: [3, 2, 3, 3], stride: [1, 1], padding: [1, 1] },
   { name: '11x11 stride 4', x: [3, 2, 31, 31], w: [2, 3, 11, 11], stride: [4, 4], padding: [2, 2] },
   { name: '1x7', x: [5, 2, 4, 9], w: [4, 5, 1, 7], stride: [1, 1], padding: [0, 3] },
   { name: '5x5', x: [5, 2, 7, 7], w: [3, 5, 5, 5], stride: [1, 1], padding: [2, 2] },
