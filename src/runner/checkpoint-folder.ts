@@ -1,47 +1,63 @@
 /** A run's checkpoints: the last, the best by Recall@1, and as many earlier ones as asked for. */
 import { readdir, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { NetworkLayout, TrainingState } from '../graph/state.js';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 import type { Checkpoint, CheckpointMetadata } from './checkpoint.js';
+import { UserError } from './errors.js';
 import { ensureWritableFolder, fileError, isTemporaryFile, linkFileAtomic } from './files.js';
 
 const LAST = 'checkpoint.safetensors';
 const BEST = 'best.safetensors';
 const EPOCH = /^checkpoint-epoch-(\d+)\.safetensors$/;
+/** Ends the name of each of these files, with or without a prefix. */
+const ANY = /(checkpoint(-epoch-\d+)?|best)\.safetensors$/;
 
 const epochFile = (epoch: number): string => `checkpoint-epoch-${String(epoch).padStart(4, '0')}.safetensors`;
+
+export interface CheckpointFolderOptions {
+  /** Finished epochs that keep a file of their own: `checkpoint-epoch-0003.safetensors` after three epochs. */
+  keep: number;
+  /** Put before each file's name. */
+  prefix?: string;
+  /** The checkpoint that the run goes on from. Its best so far is the one to beat, and is brought along. */
+  resumed?: Checkpoint;
+}
 
 export class CheckpointFolder {
   private constructor(
     /** The run's folder. */
     readonly folder: string,
+    private readonly prefix: string,
     private readonly keep: number,
     private best: CheckpointMetadata['best'],
   ) {}
 
   get lastPath(): string {
-    return join(this.folder, LAST);
+    return this.path(LAST);
   }
 
   /** Where the best one is, once an evaluated checkpoint was saved. */
   get bestPath(): string {
-    return join(this.folder, BEST);
+    return this.path(BEST);
   }
 
   /**
    * Opens a run's folder, creating it where it is missing.
    *
-   * @param options `keep`: how many finished epochs keep a file of their own, `checkpoint-epoch-0003.safetensors` for
-   *   three finished epochs; `resumed`: the checkpoint that the run goes on from, whose best so far is the one to beat
-   *   and is brought along when it stands beside it
-   * @throws UserError when the folder can't be written to
+   * @throws UserError when the folder can't be written to, or the prefix names another folder
    */
-  static async open(folder: string, options: { keep: number; resumed?: Checkpoint }): Promise<CheckpointFolder> {
+  static async open(folder: string, options: CheckpointFolderOptions): Promise<CheckpointFolder> {
+    const { keep, prefix = '', resumed } = options;
+    if (prefix !== basename(prefix)) {
+      throw new UserError(
+        `the prefix '${prefix}' of checkpoint files must not hold a folder; choose the folder with --out`,
+      );
+    }
     await ensureWritableFolder(folder);
-    const opened = new CheckpointFolder(folder, options.keep, options.resumed?.metadata.best ?? null);
+    const opened = new CheckpointFolder(folder, prefix, keep, resumed?.metadata.best ?? null);
     await opened.remove((name) => isTemporaryFile(name) && /^(checkpoint|best)/.test(name));
-    if (options.resumed !== undefined) await opened.bringBest(options.resumed);
+    if (resumed !== undefined) await opened.bringBest(resumed);
     return opened;
   }
 
@@ -64,7 +80,7 @@ export class CheckpointFolder {
     if (isBest) await linkFileAtomic(this.lastPath, this.bestPath);
     this.best = best;
     if (this.keep > 0 && epochStep === 0) {
-      await linkFileAtomic(this.lastPath, join(this.folder, epochFile(epoch)));
+      await linkFileAtomic(this.lastPath, this.path(epochFile(epoch)));
       // Later epochs are another attempt's, from before this run was resumed; it will replace them as it gets there.
       await this.remove((name) => Number(EPOCH.exec(name)?.[1] ?? Infinity) <= epoch - this.keep);
     }
@@ -75,7 +91,7 @@ export class CheckpointFolder {
   private async bringBest(resumed: Checkpoint): Promise<void> {
     const { best, step } = resumed.metadata;
     if (best === null) return;
-    const beside = join(dirname(resumed.path), BEST);
+    const beside = join(dirname(resumed.path), basename(resumed.path).replace(ANY, BEST));
     const source = best.step === step ? resumed.path : beside;
     if (source === this.bestPath) return;
     const isIt =
@@ -83,9 +99,15 @@ export class CheckpointFolder {
     if (isIt) await linkFileAtomic(source, this.bestPath);
   }
 
+  private path(name: string): string {
+    return join(this.folder, this.prefix + name);
+  }
+
+  /** @param isOld given the name without the prefix */
   private async remove(isOld: (name: string) => boolean): Promise<void> {
     try {
-      const old = (await readdir(this.folder)).filter(isOld);
+      const ours = (await readdir(this.folder)).filter((name) => name.startsWith(this.prefix));
+      const old = ours.filter((name) => isOld(name.slice(this.prefix.length)));
       await Promise.all(old.map((name) => rm(join(this.folder, name), { force: true })));
     } catch (error) {
       throw fileError(`can't remove old checkpoints from ${this.folder}`, error);

@@ -2,9 +2,9 @@
  * `checkpoint.safetensors`: everything that a run needs to go on as if it had not stopped.
  *
  * Tensors, all float32, in this order: the parameters and the running statistics by their names, `beta`,
- * `beta_momentum`, each optimizer vector as `optimizer.<vector>.<parameter>`, and `optimizer.step`. So each flat vector
- * of the training state is one range of the file's bytes, and loading it copies nothing. The entry `vectors` of the
- * metadata tells how many consecutive tensors each vector spans.
+ * `beta_momentum`, each optimizer vector as `optimizer.<vector>.<parameter>`, and what else the optimizer keeps as
+ * `optimizer.<name>`. So each flat vector of the training state is one range of the file's bytes, and loading it copies
+ * nothing. The entry `vectors` of the metadata tells how many consecutive tensors each vector spans.
  *
  * Equal runs write equal bytes: no time, no path and nothing that does not decide the numbers belongs in here.
  */
@@ -65,14 +65,15 @@ function stateVectors(layout: NetworkLayout, { optimizer, classes }: TrainingOpt
   const tensors: Record<string, NamedShape[]> = {
     params: layout.params,
     buffers: layout.buffers,
-    optimizer_step: [{ name: 'optimizer.step', shape: [] }],
+    beta: [{ name: 'beta', shape: [classes] }],
+    beta_momentum: [{ name: 'beta_momentum', shape: [classes] }],
   };
   for (const vector of optimizerVectors[optimizer]) {
     tensors[vector] = layout.params.map(({ name, shape }) => ({ name: `optimizer.${vector}.${name}`, shape }));
   }
   return stateTensors(layout, optimizer, classes).map(({ name, shape }) => ({
     state: name,
-    tensors: tensors[name] ?? [{ name, shape }],
+    tensors: tensors[name] ?? [{ name: `optimizer.${name}`, shape }],
   }));
 }
 

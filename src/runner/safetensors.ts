@@ -7,7 +7,6 @@
  * equal content gives equal bytes and float32 data can be viewed in place.
  */
 import { UserError } from './errors.js';
-import { readWholeFile } from './files.js';
 
 /** Bits an element. */
 const DTYPE_BITS = {
@@ -193,7 +192,3 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensor
     data,
   };
 }
-
-/** Reads and decodes a file; see `decodeSafetensors`. */
-export const readSafetensors = async (path: string): Promise<Safetensors> =>
-  decodeSafetensors(await readWholeFile(path), path);

@@ -32,8 +32,14 @@ function affine(g: GraphBuilder, rows: Value, scale: Value, shift: Value): Value
   return g.op('Reshape', [y, g.ints([channels, length])]);
 }
 
-/** Sum over each row of a * b, as a column [C, 1]. */
-const rowDot = (g: GraphBuilder, a: Value, b: Value): Value => g.op('ReduceSum', [g.op('Mul', [a, b]), g.ints([1])]);
+/**
+ * Sum over each row of [C, N * H * W], as a column [C, 1]: first within images, then over them. A sum of sums is several
+ * times as exact in float32 as one long sum, at no cost.
+ */
+function rowSum(g: GraphBuilder, rows: Value, batch: number): Value {
+  const byImage = g.op('Reshape', [rows, g.ints([rows.shape[0] as number, batch, -1])]);
+  return g.op('ReduceSum', [g.op('ReduceSum', [byImage, g.ints([2])], { keepdims: 0 }), g.ints([1])]);
+}
 
 /**
  * Training mode: normalises by the batch's own statistics, and returns the running statistics after it
@@ -49,23 +55,24 @@ export function batchNormTraining(
 ): { y: Value; runningMean: Value; runningVar: Value } {
   const { epsilon, momentum } = bnDefaults;
   const rows = asRows(g, x);
-  const length = rows.shape[1] as number;
-  const mean = g.op('ReduceMean', [rows, g.ints([1])]);
+  const [batch, length] = [x.shape[1] as number, rows.shape[1] as number];
+  const perElement = g.scalar(1 / length);
+  const mean = g.op('Mul', [rowSum(g, rows, batch), perElement]);
   const centered = g.op('Sub', [rows, mean]);
-  const variance = g.op('Mul', [g.op('ReduceSumSquare', [centered, g.ints([1])]), g.scalar(1 / length)]);
+  const variance = g.op('Mul', [rowSum(g, g.op('Mul', [centered, centered]), batch), perElement]);
   const r = g.op('Reciprocal', [g.op('Sqrt', [g.op('Add', [variance, g.scalar(epsilon)])])]);
   const scale = g.op('Mul', [weight, asVector(g, r)]);
   const output = like(g, affine(g, centered, scale, bias), x.shape);
 
   const y = g.differentiable([x, weight, bias], output, (gradient) => {
     const dy = asRows(g, gradient);
-    const d = g.op('ReduceSum', [dy, g.ints([1])]);
-    const s = rowDot(g, dy, centered);
-    const perElement = g.scalar(-1 / length);
+    const d = rowSum(g, dy, batch);
+    const s = rowSum(g, g.op('Mul', [dy, centered]), batch);
+    const share = g.scalar(-1 / length);
     const dx = () => {
-      const slope = g.op('Mul', [g.op('Mul', [g.op('Mul', [r, r]), s]), perElement]);
+      const slope = g.op('Mul', [g.op('Mul', [g.op('Mul', [r, r]), s]), share]);
       const column = asColumn(g, scale);
-      const ofMean = g.op('Mul', [g.op('Mul', [d, perElement]), column]);
+      const ofMean = g.op('Mul', [g.op('Mul', [d, share]), column]);
       const rest = affine(g, centered, asVector(g, g.op('Mul', [slope, column])), asVector(g, ofMean));
       return like(g, g.op('Add', [g.op('Mul', [dy, column]), rest]), x.shape);
     };
@@ -96,14 +103,15 @@ export function batchNormFrozen(
   { weight, bias, runningMean, runningVar }: BatchNormParams,
 ): Value {
   const rows = asRows(g, x);
+  const batch = x.shape[1] as number;
   const r = g.op('Reciprocal', [g.op('Sqrt', [g.op('Add', [runningVar, g.scalar(bnDefaults.epsilon)])])]);
   const scale = g.op('Mul', [weight, r]);
   const shift = g.op('Sub', [bias, g.op('Mul', [runningMean, scale])]);
   const output = like(g, affine(g, rows, scale, shift), x.shape);
   return g.differentiable([x, weight, bias], output, (gradient) => {
     const dy = asRows(g, gradient);
-    const d = asVector(g, g.op('ReduceSum', [dy, g.ints([1])]));
-    const s = asVector(g, rowDot(g, dy, rows));
+    const d = asVector(g, rowSum(g, dy, batch));
+    const s = asVector(g, rowSum(g, g.op('Mul', [dy, rows]), batch));
     return [
       x.tracked ? like(g, g.op('Mul', [dy, asColumn(g, scale)]), x.shape) : null,
       g.op('Mul', [r, g.op('Sub', [s, g.op('Mul', [runningMean, d])])]),

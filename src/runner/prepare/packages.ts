@@ -43,17 +43,33 @@ const npmCommand = (): [file: string, args: string[]] =>
     : ['npm', []];
 
 /** Fails soon where there is no network, but not at the first hiccup. */
-const NPM_OPTIONS = ['--loglevel=error', '--fetch-retries=2', '--fetch-retry-mintimeout=1000'];
+const NPM_OPTIONS = [
+  '--json',
+  '--loglevel=silent',
+  '--fetch-retries=2',
+  '--fetch-retry-mintimeout=1000',
+  '--fetch-retry-maxtimeout=2000',
+];
+
+/** What `npm --json` says went wrong, in a line; its whole output when it says something else. */
+export function npmFailure(output: string): string {
+  try {
+    const { error } = JSON.parse(output) as { error: { summary: string } };
+    return error.summary.split('\n')[0]!;
+  } catch {
+    return output.trim();
+  }
+}
 
 /** Fetches with `npm pack`, so that the user's registry, proxy and npm cache are used. */
 export const npmPack: FetchPackage = async ({ name, version }, folder) => {
   const [file, args] = npmCommand();
   const pack = [...args, 'pack', `${name}@${version}`, '--pack-destination', folder, ...NPM_OPTIONS];
   await new Promise<void>((resolve, reject) => {
-    execFile(file, pack, (error, _stdout, stderr) => {
+    execFile(file, pack, (error, stdout, stderr) => {
       if (error === null) resolve();
       else if (errorCode(error) === 'ENOENT') reject(new UserError('npm was not found; it comes with Node.js'));
-      else reject(new UserError(stderr.trim() || error.message));
+      else reject(new UserError(npmFailure(stdout || stderr) || error.message));
     });
   });
 };

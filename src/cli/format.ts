@@ -1,0 +1,55 @@
+/** Numbers and names for people. */
+import type { EvalStage } from '../runner/evaluate.js';
+
+/** 1234567 -> 1,234,567 */
+export const count = (value: number): string => value.toLocaleString('en-US');
+
+/** 0.0042 -> 4.2 ms, 12.3 -> 12.3 s, 75 -> 1:15, 3700 -> 1:01:40 */
+export function duration(seconds: number): string {
+  if (seconds < 1) return `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+/** 11700000 -> 11.7 MB */
+export function bytes(value: number): string {
+  const power = Math.min(BYTE_UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, value)) / 3)));
+  const scaled = value / 1000 ** power;
+  return `${scaled.toFixed(power === 0 || scaled >= 100 ? 0 : 1)} ${BYTE_UNITS[power]}`;
+}
+
+/** Breaks lines at blanks so that none is longer than `width`, unless a word is; indented ones are commands and stay whole. */
+export function wrap(text: string, width: number): string[] {
+  const fit = new RegExp(`(.{1,${width}}|\\S+)(?: +|$)`, 'g');
+  return text
+    .split('\n')
+    .flatMap((line) => (line.startsWith(' ') ? [line] : Array.from(line.matchAll(fit), ([, part]) => part!)));
+}
+
+/** A table with its first column to the left and the others to the right. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const line = (row: readonly string[]) =>
+    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join('  ');
+  return rows.map(line).join('\n');
+}
+
+/** Two lines, the k of Recall@k above their values. */
+export function recallTable(name: string, recall: Readonly<Record<number, number>>): string {
+  const ks = Object.keys(recall).map(Number);
+  return table([
+    ['', ...ks.map((k) => `Recall@${k}`)],
+    [name, ...ks.map((k) => recall[k]!.toFixed(4))],
+  ]);
+}
+
+export const evalStages: Record<EvalStage, string> = {
+  check: 'checking images',
+  embed: 'embedding images',
+  search: 'searching neighbors',
+};

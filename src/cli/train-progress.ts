@@ -1,0 +1,125 @@
+/** A training's events as lines for people. */
+import type { TrainEvent, TrainResult } from '../runner/train.js';
+import { count, duration, evalStages, recallTable } from './format.js';
+import type { Terminal } from './terminal.js';
+
+type Steps = Extract<TrainEvent, { kind: 'steps' }>;
+type Handlers = { [Kind in TrainEvent['kind']]: (event: Extract<TrainEvent, { kind: Kind }>) => void };
+
+/** The share of the time that waiting for images may take before a note says so. */
+const WAITING_SHARE = 0.25;
+/** Steps before such a note: the first images are always waited for. */
+const STEPS_BEFORE_NOTE = 20;
+
+export interface TrainProgressOptions {
+  model: string;
+  imageSize: number;
+  batchSize: number;
+  epochs: number;
+  /** Steps between two lines where no line can be rewritten. */
+  printFreq: number;
+  out: string;
+}
+
+/** Epochs and steps are counted from 1 for people. */
+function stepsText(event: Steps, { batchSize, epochs }: TrainProgressOptions): string {
+  const { epoch, stepsDone, stepsPerEpoch, loss, pairs, stepSeconds, dataSeconds } = event;
+  return [
+    `epoch ${epoch + 1}/${epochs}`,
+    `step ${stepsDone}/${stepsPerEpoch}`,
+    `loss ${loss.toFixed(4)}`,
+    `pairs ${pairs.toFixed(0)}`,
+    `${(batchSize / (stepSeconds + dataSeconds)).toFixed(0)} images/s`,
+    `step ${duration(stepSeconds)}`,
+    `data ${duration(dataSeconds)}`,
+  ].join('  ');
+}
+
+export class TrainProgress {
+  private readonly started = performance.now();
+  private line = 'starting';
+  private recallAt1: number | undefined;
+  /** The step of the last line where lines stay. */
+  private printed = -Infinity;
+  private readonly waited = { steps: 0, seconds: 0, dataSeconds: 0, told: false };
+
+  constructor(
+    private readonly terminal: Terminal,
+    private readonly options: TrainProgressOptions,
+  ) {}
+
+  readonly handle = (event: TrainEvent): void => {
+    (this.handlers[event.kind] as (event: TrainEvent) => void)(event);
+    this.redraw();
+  };
+
+  /** Tells where the files are. */
+  finish({ status, epoch, step, best, files }: TrainResult): void {
+    const took = duration((performance.now() - this.started) / 1000);
+    const done = status === 'done' ? 'done' : 'stopped';
+    this.terminal.print(`${done} after ${epoch} epochs, ${count(step)} steps, ${took}`);
+    if (files.checkpoint) this.terminal.print(`  to go on    ${files.checkpoint}`);
+    if (best && files.best) this.terminal.print(`  best        ${files.best} (Recall@1 ${best.recall.toFixed(4)})`);
+    this.terminal.print(`  metrics     ${files.metrics}`);
+  }
+
+  private readonly handlers: Handlers = {
+    'check-progress': ({ split, done, total }) => {
+      this.line = `checking images of ${split} ${count(done)}/${count(total)}`;
+    },
+    start: ({ classes, images, stepsPerEpoch, epochs, paramCount, device, resumedFrom, skipped }) => {
+      const { model, imageSize, batchSize, out } = this.options;
+      const left = skipped > 0 ? `, ${count(skipped)} left out` : '';
+      this.print(`network  ${model} at ${imageSize} px, ${count(paramCount)} parameters, on ${device}`);
+      this.print(`data     ${count(images)} images of ${count(classes)} classes${left}`);
+      this.print(`plan     ${epochs} epochs of ${count(stepsPerEpoch)} steps of ${batchSize} images`);
+      this.print(`output   ${out}`);
+      if (resumedFrom) this.print(`resumed  after ${resumedFrom.epoch} epochs, ${count(resumedFrom.step)} steps`);
+    },
+    steps: (event) => {
+      this.line = stepsText(event, this.options);
+      const isDue = event.step - this.printed >= this.options.printFreq || event.stepsDone === event.stepsPerEpoch;
+      if (isDue && !this.terminal.live) {
+        this.printed = event.step;
+        this.print(this.line);
+      }
+      this.noteWaiting(event);
+    },
+    'eval-progress': ({ stage, done, total }) => {
+      this.line = `evaluating: ${evalStages[stage]} ${count(done)}/${count(total)}`;
+    },
+    eval: ({ epoch, step, recall, seconds }) => {
+      this.recallAt1 = recall[1];
+      this.print(recallTable(step === 0 ? 'before training' : `after epoch ${epoch + 1}`, recall));
+      this.print(this.terminal.dim(`evaluated in ${duration(seconds)}`));
+    },
+    checkpoint: ({ path, best }) => this.print(this.terminal.dim(`saved ${path}${best ? ' (best so far)' : ''}`)),
+    note: ({ message }) => this.print(`note: ${message}`),
+    heartbeat: () => undefined,
+  };
+
+  private print(text: string): void {
+    this.terminal.print(text);
+  }
+
+  /** Says once when the training waits for its images. */
+  private noteWaiting({ stepSeconds, dataSeconds, stepsPerRun }: Steps): void {
+    const { waited } = this;
+    waited.steps += stepsPerRun;
+    waited.seconds += stepsPerRun * (stepSeconds + dataSeconds);
+    waited.dataSeconds += stepsPerRun * dataSeconds;
+    const share = waited.dataSeconds / waited.seconds;
+    if (waited.told || waited.steps < STEPS_BEFORE_NOTE || share < WAITING_SHARE) return;
+    waited.told = true;
+    this.print(
+      `note: ${(100 * share).toFixed(0)} % of the time goes into waiting for images. --cache ram keeps them decoded in ` +
+        `memory; --workers decodes with more threads.`,
+    );
+  }
+
+  private redraw(): void {
+    const recall = this.recallAt1 === undefined ? [] : [`Recall@1 ${this.recallAt1.toFixed(4)}`];
+    const elapsed = duration((performance.now() - this.started) / 1000);
+    this.terminal.status([this.line, ...recall, elapsed].join('  '));
+  }
+}

@@ -1,0 +1,25 @@
+/** The artifacts of a training as files, for other programs that run them. */
+import path from 'node:path';
+import { buildArtifacts } from '../graph/manifest.js';
+import type { TrainingOptions } from '../graph/options.js';
+import { requireLayout, requireTrainingOptions } from './check-options.js';
+import { ensureWritableFolder, writeFileAtomic } from './files.js';
+
+/**
+ * Writes the ONNX models and, last, `manifest.json`.
+ *
+ * @returns the files' paths
+ * @throws UserError for options that no graph can be built from, and when a file can't be written
+ */
+export async function buildArtifactFiles(options: TrainingOptions, folder: string): Promise<string[]> {
+  requireTrainingOptions(options);
+  requireLayout(options);
+  await ensureWritableFolder(folder);
+  const files: string[] = [];
+  for (const { name, bytes } of await buildArtifacts(options)) {
+    const file = path.join(folder, name);
+    await writeFileAtomic(file, bytes);
+    files.push(file);
+  }
+  return files;
+}

@@ -1,0 +1,127 @@
+/** Checks of options before anything is opened, with errors that name the option as the command line does. */
+import { describeNetwork } from '../graph/flat.js';
+import { backbones } from '../graph/models/index.js';
+import type { NetworkOptions, TrainingOptions } from '../graph/options.js';
+import type { NetworkLayout } from '../graph/state.js';
+import { UserError } from './errors.js';
+import type { RunOptions } from './run-options.js';
+
+interface Rule {
+  holds: (value: unknown) => boolean;
+  /** Completes "give ...". */
+  wanted: string;
+}
+
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+
+const integer = (min: number): Rule => ({
+  holds: (value) => Number.isSafeInteger(value) && (value as number) >= min,
+  wanted: `a whole number of ${min} or more`,
+});
+const positive: Rule = { holds: (value) => isNumber(value) && value > 0, wanted: 'a number above 0' };
+const notNegative: Rule = { holds: (value) => isNumber(value) && value >= 0, wanted: 'a number of 0 or more' };
+const fraction: Rule = { holds: (value) => isNumber(value) && value >= 0 && value < 1, wanted: 'a number in [0, 1)' };
+const oneOf = (...known: string[]): Rule => ({
+  holds: (value) => known.includes(value as string),
+  wanted: `one of ${known.join(', ')}`,
+});
+const path: Rule = { holds: (value) => typeof value === 'string' && value !== '', wanted: 'a path' };
+const listOf = (rule: Rule): Rule => ({
+  holds: (value) => Array.isArray(value) && value.every(rule.holds),
+  wanted: `a list whose members are each ${rule.wanted}`,
+});
+const optional = (rule: Rule): Rule => ({ ...rule, holds: (value) => value === undefined || rule.holds(value) });
+
+type Rules<Options> = { [Key in keyof Options]?: Rule };
+
+const trainingRules: Rules<TrainingOptions> = {
+  model: oneOf(...Object.keys(backbones)),
+  featDim: integer(1),
+  embedDim: integer(1),
+  imageSize: integer(1),
+  batchSize: integer(2),
+  batchK: integer(2),
+  classes: integer(2),
+  margin: notNegative,
+  nu: notNegative,
+  beta: positive,
+  optimizer: oneOf('sgd', 'adam'),
+  momentum: fraction,
+  weightDecay: notNegative,
+  provider: oneOf('cpu', 'cuda', 'webgpu'),
+};
+
+const { provider, ...sharedRules } = trainingRules;
+
+const runRules: Rules<RunOptions> = {
+  ...sharedRules,
+  device: provider,
+  classes: optional(integer(2)),
+  deviceId: integer(0),
+  threads: integer(1),
+  resize: oneOf('stretch', 'cover', 'contain'),
+  workers: integer(0),
+  cache: oneOf('none', 'ram'),
+  dataPath: path,
+  out: path,
+  batchNum: optional(integer(1)),
+  epochs: integer(1),
+  startEpoch: integer(0),
+  lr: notNegative,
+  lrBeta: notNegative,
+  factor: positive,
+  steps: listOf(integer(0)),
+  seed: integer(0),
+  stepsPerRun: optional(integer(1)),
+  keep: integer(0),
+  smallClasses: oneOf('error', 'drop', 'repeat'),
+};
+
+/** Options that the command line calls otherwise. */
+const otherNames: Record<string, string> = { weightDecay: '--wd', provider: '--device', deviceId: '--gpus' };
+
+/** An option as the command line calls it: `lrBeta` is `--lr-beta`. */
+export const flagOf = (key: string): string =>
+  otherNames[key] ?? `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+function requireRules<Options>(options: Options, rules: Rules<Options>): void {
+  for (const [key, rule] of Object.entries(rules) as [keyof Options & string, Rule][]) {
+    if (!rule.holds(options[key])) throw new UserError(`${flagOf(key)} ${String(options[key])}: give ${rule.wanted}.`);
+  }
+}
+
+function requireBatch({ batchSize, batchK }: Pick<TrainingOptions, 'batchSize' | 'batchK'>): void {
+  if (batchSize % batchK === 0 && batchSize >= 2 * batchK) return;
+  throw new UserError(
+    `--batch-size ${batchSize} with --batch-k ${batchK}: a batch holds --batch-k images each of two classes or more. ` +
+      `Give a --batch-size that is a multiple of --batch-k, ${2 * batchK} or more.`,
+  );
+}
+
+/** @throws UserError naming the first option with a value that no graph can be built from */
+export function requireTrainingOptions(options: TrainingOptions): void {
+  requireRules(options, trainingRules);
+  requireBatch(options);
+}
+
+/** @throws UserError naming the first option with a value that no training can run with */
+export function requireRunOptions(options: RunOptions): void {
+  requireRules(options, runRules);
+  requireBatch(options);
+  const { startEpoch, epochs, resume } = options;
+  if (resume === undefined && startEpoch >= epochs) {
+    throw new UserError(`--start-epoch ${startEpoch}: nothing is left of --epochs ${epochs}. Raise --epochs.`);
+  }
+}
+
+/** `describeNetwork`. @throws UserError when the image size does not fit the model */
+export function requireLayout(network: NetworkOptions): NetworkLayout {
+  try {
+    return describeNetwork(network);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new UserError(`--model ${network.model} can't take --image-size ${network.imageSize}: ${message}`, {
+      cause: error,
+    });
+  }
+}

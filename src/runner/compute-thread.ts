@@ -1,0 +1,94 @@
+/**
+ * The thread in which ONNX Runtime runs: `run` blocks the thread that calls it for its whole length, and the main thread
+ * has progress to show, images to fetch and Ctrl-C to answer.
+ */
+import { Worker } from 'node:worker_threads';
+import type { TrainingOptions } from '../graph/options.js';
+import type { Compute, GraphName, GraphOptions, PlainTensors, RunResult } from './compute.js';
+import type { Call, Reply } from './compute-worker.js';
+import { UserError } from './errors.js';
+import type { DeviceOptions } from './run-options.js';
+import { workerFile } from './worker-file.js';
+
+interface Waiting {
+  resolve: (result: never) => void;
+  reject: (error: Error) => void;
+}
+
+/** `Compute` in a thread of its own; every method has the meaning that it has there. */
+export class ComputeThread {
+  private readonly worker: Worker;
+  private readonly waiting = new Map<number, Waiting>();
+  private calls = 0;
+  private ended: Error | undefined;
+
+  constructor({ device, deviceId, threads }: DeviceOptions) {
+    const workerData: DeviceOptions = { device, deviceId, threads };
+    this.worker = new Worker(workerFile('compute-worker'), { workerData });
+    this.worker.on('message', (reply: Reply) => this.settle(reply));
+    this.worker.on('error', (error) => this.end(error));
+    this.worker.on('exit', (code) => this.end(new Error(`the compute thread has ended (code ${code})`)));
+  }
+
+  open<Name extends GraphName>(graph: Name, options: GraphOptions[Name]): Promise<void> {
+    return this.call('open', [graph, options]);
+  }
+
+  /** @param transfer buffers that the thread may have instead of a copy; the caller's arrays are empty afterwards */
+  hold(tensors: PlainTensors, transfer: readonly ArrayBufferLike[] = []): Promise<void> {
+    return this.call('hold', [tensors], transfer);
+  }
+
+  initialize(options: TrainingOptions, seed: number): Promise<void> {
+    return this.call('initialize', [options, seed]);
+  }
+
+  /** @param transfer as in `hold` */
+  run(graph: GraphName, feeds: PlainTensors, transfer: readonly ArrayBufferLike[] = []): Promise<RunResult> {
+    return this.call('run', [graph, feeds], transfer);
+  }
+
+  read(names: string[]): Promise<Record<string, Float32Array<ArrayBuffer>>> {
+    return this.call('read', [names]);
+  }
+
+  release(graph: GraphName): Promise<void> {
+    return this.call('release', [graph]);
+  }
+
+  /** Ends the thread, after the run that it is in; calls that have no answer yet reject. */
+  async close(): Promise<void> {
+    if (this.ended === undefined) await this.call('close', []).catch(() => undefined);
+    await this.worker.terminate();
+  }
+
+  private call<Result>(
+    method: keyof Compute,
+    args: unknown[],
+    transfer: readonly ArrayBufferLike[] = [],
+  ): Promise<Result> {
+    if (this.ended) return Promise.reject(this.ended);
+    const id = this.calls++;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.worker.postMessage({ id, method, args } satisfies Call, transfer as ArrayBuffer[]);
+    });
+  }
+
+  private settle(reply: Reply): void {
+    const { resolve, reject } = this.waiting.get(reply.id)!;
+    this.waiting.delete(reply.id);
+    if ('result' in reply) {
+      resolve(reply.result as never);
+      return;
+    }
+    const { message, stack, isUserError } = reply.error;
+    reject(isUserError ? new UserError(message) : Object.assign(new Error(message), { stack }));
+  }
+
+  private end(error: Error): void {
+    this.ended ??= error;
+    for (const { reject } of this.waiting.values()) reject(this.ended);
+    this.waiting.clear();
+  }
+}

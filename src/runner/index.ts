@@ -1,0 +1,25 @@
+/** Runs what the graphs say: data, training, evaluation, checkpoints, export. For Node.js, on onnxruntime-node. */
+export { buildArtifactFiles } from './build.js';
+export type { Checkpoint, CheckpointMetadata, NamedShape } from './checkpoint.js';
+export { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
+export type { ImageSet, Split } from './data/folder.js';
+export { openImageFolder } from './data/folder.js';
+export type { BadImage, ImageLoaderOptions } from './data/loader.js';
+export { ImageLoader } from './data/loader.js';
+export type { Embeddings, EmbedOptions } from './embed.js';
+export { embedImages } from './embed.js';
+export { UserError } from './errors.js';
+export type { EvalHooks, EvalStage, EvaluateOptions, Evaluation } from './evaluate.js';
+export { evaluate } from './evaluate.js';
+export type { ExportedModel } from './export.js';
+export { exportModel } from './export.js';
+export type { EvalMetrics, Metrics, StepMetrics } from './metrics.js';
+export { readMetrics } from './metrics.js';
+export { encodeNpy } from './npy.js';
+export { checkDevice, openSession } from './ort.js';
+export type { Recall, SearchHooks } from './retrieval.js';
+export { recallAtK, recallKs } from './retrieval.js';
+export type { CacheMode, DeviceOptions, ImageOptions, ResizeMode, RunOptions, SmallClasses } from './run-options.js';
+export { learningRateAt } from './schedule.js';
+export type { TrainEvent, TrainHooks, TrainResult } from './train-events.js';
+export { train } from './train.js';

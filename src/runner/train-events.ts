@@ -1,0 +1,82 @@
+/** What a training tells while it runs, and what it returns. */
+import type { Provider } from '../graph/options.js';
+import type { EvalStage } from './evaluate.js';
+import type { Recall } from './retrieval.js';
+
+export type TrainEvent =
+  /** Every image is decoded once before the training. */
+  | { kind: 'check-progress'; split: 'train' | 'val'; done: number; total: number }
+  | {
+      kind: 'start';
+      /** Classes and images in `train`. */
+      classes: number;
+      images: number;
+      stepsPerEpoch: number;
+      epochs: number;
+      paramCount: number;
+      device: Provider;
+      /** Epochs finished, steps of the next one done, and steps done since the training began. */
+      resumedFrom?: { epoch: number; epochStep: number; step: number };
+      /** Images of both splits that can't be read and are left out; a note has named them. */
+      skipped: number;
+    }
+  | {
+      kind: 'steps';
+      /** 0-based. */
+      epoch: number;
+      /** Steps done since the training began. */
+      step: number;
+      /** Steps done of this epoch. */
+      stepsDone: number;
+      stepsPerEpoch: number;
+      /** Means over the steps of this run. */
+      loss: number;
+      pairs: number;
+      lr: number;
+      lrBeta: number;
+      /** Seconds a step: of computing, and of waiting for images. */
+      stepSeconds: number;
+      dataSeconds: number;
+      /** Steps that this run held. */
+      stepsPerRun: number;
+    }
+  | { kind: 'eval-progress'; stage: EvalStage; done: number; total: number }
+  | {
+      kind: 'eval';
+      /** The epoch just finished, 0-based; one before the first for the evaluation before the training. */
+      epoch: number;
+      /** Steps done since the training began. */
+      step: number;
+      recall: Recall;
+      seconds: number;
+    }
+  | { kind: 'checkpoint'; path: string; best: boolean }
+  | { kind: 'note'; message: string }
+  /** Twice a second, whatever else happens. */
+  | { kind: 'heartbeat' };
+
+export interface TrainHooks {
+  onEvent(event: TrainEvent): void;
+  /** Ends the training after the run of steps that it is in, with a checkpoint. */
+  signal: AbortSignal;
+}
+
+export interface TrainResult {
+  status: 'done' | 'interrupted';
+  /** Epochs finished, and steps done since the training began; of a run that was interrupted while it opened: 0 steps. */
+  epoch: number;
+  step: number;
+  /** Of the untrained network; not when resuming. */
+  before?: Recall;
+  /** Of the last evaluation. */
+  last?: Recall;
+  /** The best Recall@1, and the steps done at it. */
+  best?: { step: number; recall: number };
+  files: {
+    /** The newest state: what to resume from. */
+    checkpoint?: string;
+    /** The state of `best`. */
+    best?: string;
+    metrics?: string;
+  };
+}

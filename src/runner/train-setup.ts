@@ -1,0 +1,159 @@
+/** Everything that a training needs, opened and checked: what may fail fails here, the quick checks first. */
+import { join } from 'node:path';
+import type { TrainingOptions } from '../graph/options.js';
+import type { NetworkLayout, TrainingState } from '../graph/state.js';
+import { stateTensors } from '../graph/state.js';
+import { requireLayout, requireRunOptions } from './check-options.js';
+import type { Checkpoint, CheckpointMetadata } from './checkpoint.js';
+import { loadCheckpoint, matchCheckpoint } from './checkpoint.js';
+import { CheckpointFolder } from './checkpoint-folder.js';
+import { ComputeThread } from './compute-thread.js';
+import type { BatchPlan } from './data/batches.js';
+import { planBatches } from './data/batches.js';
+import { usableImages } from './data/check.js';
+import type { ImageSet } from './data/folder.js';
+import { openImageFolder } from './data/folder.js';
+import { listSome } from './data/list-some.js';
+import { ImageLoader } from './data/loader.js';
+import { UserError } from './errors.js';
+import { MetricsWriter } from './metrics.js';
+import { requireProvider } from './ort.js';
+import { changedOptions, recordedOptions } from './resume.js';
+import type { RunOptions } from './run-options.js';
+import type { TrainHooks } from './train-events.js';
+
+/** Steps done, where a training stands or begins. */
+export interface Position {
+  /** Epochs finished. */
+  epoch: number;
+  /** Steps of the next epoch already done. */
+  epochStep: number;
+  /** Steps done since the training began. */
+  step: number;
+}
+
+export interface TrainSetup {
+  options: RunOptions;
+  training: TrainingOptions;
+  layout: NetworkLayout;
+  /** For the checkpoints: what decides the numbers besides `training` and the seed. */
+  recorded: Record<string, unknown>;
+  train: ImageSet;
+  val: ImageSet;
+  skipped: number;
+  plan: BatchPlan;
+  stepsPerEpoch: number;
+  loader: ImageLoader;
+  /** Has `train_loop` open and holds the state. */
+  thread: ComputeThread;
+  folder: CheckpointFolder;
+  metrics: MetricsWriter;
+  start: Position;
+  /** The checkpoint's, when resuming. */
+  best: CheckpointMetadata['best'];
+}
+
+/** Later in the list, closed first. */
+export type Closers = (() => Promise<void>)[];
+
+function trainingOptions(options: RunOptions, train: ImageSet): TrainingOptions {
+  const { model, featDim, embedDim, imageSize, batchSize, batchK, margin, nu, beta, normalizeWeights } = options;
+  const { optimizer, momentum, weightDecay, device, lrBeta, classes = train.classes.length } = options;
+  if (classes < train.classes.length) {
+    throw new UserError(
+      `--classes ${classes}: ${train.root} holds ${train.classes.length} classes. Give that many or more, or leave it out.`,
+    );
+  }
+  return {
+    ...{ model, featDim, embedDim, imageSize, batchSize, batchK, classes, margin, nu, beta, normalizeWeights },
+    ...{ optimizer, momentum, weightDecay, learnBeta: lrBeta > 0, provider: device },
+  };
+}
+
+/** Moves the resumed state, or makes a new one, into the thread. */
+async function holdState(
+  thread: ComputeThread,
+  { training, layout, seed }: { training: TrainingOptions; layout: NetworkLayout; seed: number },
+  state: TrainingState | undefined,
+): Promise<void> {
+  if (state === undefined) return thread.initialize(training, seed);
+  const tensors = stateTensors(layout, training.optimizer, training.classes);
+  await thread.hold(Object.fromEntries(tensors.map(({ name, shape }) => [name, { data: state[name]!, dims: shape }])));
+}
+
+/** Checks the images of both splits, train first. */
+async function checkSplits(
+  splits: { train: ImageSet; val: ImageSet },
+  loader: ImageLoader,
+  skipBad: boolean,
+  { onEvent, signal }: TrainHooks,
+): Promise<{ train: ImageSet; val: ImageSet; skipped: number }> {
+  const check = async (split: 'train' | 'val') => {
+    const onProgress = (done: number, total: number) => {
+      signal.throwIfAborted();
+      onEvent({ kind: 'check-progress', split, done, total });
+    };
+    return usableImages(splits[split], loader, { skipBad, onProgress });
+  };
+  const train = await check('train');
+  const val = await check('val');
+  const skipped = [...train.skipped, ...val.skipped];
+  if (skipped.length > 0) {
+    const names = listSome(skipped.map(({ path, reason }) => `${path}: ${reason}`));
+    onEvent({ kind: 'note', message: `${skipped.length} images cannot be read and are left out:\n${names}` });
+  }
+  return { train: train.set, val: val.set, skipped: skipped.length };
+}
+
+/** Where the run begins. */
+function startOf(options: RunOptions, resumed: Checkpoint | undefined): Position {
+  if (!resumed) return { epoch: options.startEpoch, epochStep: 0, step: 0 };
+  const { epoch, epochStep, step } = resumed.metadata;
+  return { epoch, epochStep, step };
+}
+
+/**
+ * Opens a run.
+ *
+ * @param closers receives what to call at the end, also when this throws
+ * @throws UserError for options, data, a checkpoint, a folder or a device that can't be used; the signal's reason when it
+ *   is aborted
+ */
+export async function openTraining(options: RunOptions, hooks: TrainHooks, closers: Closers): Promise<TrainSetup> {
+  requireRunOptions(options);
+  requireProvider(options);
+  const { dataPath, seed, batchSize, imageSize, resize, workers, cache, keep, savePrefix, skipBad } = options;
+  const listed = { train: await openImageFolder(dataPath, 'train'), val: await openImageFolder(dataPath, 'val') };
+  planBatches(listed.train, options);
+  const training = trainingOptions(options, listed.train);
+  const layout = requireLayout(training);
+  const resumed = options.resume === undefined ? undefined : await loadCheckpoint(options.resume);
+  if (resumed) matchCheckpoint(resumed, { options: training, layout });
+  const folder = await CheckpointFolder.open(options.out, { keep, prefix: savePrefix, resumed });
+
+  const thread = new ComputeThread(options);
+  closers.push(() => thread.close());
+  await thread.open('train_loop', training);
+  hooks.signal.throwIfAborted();
+  await holdState(thread, { training, layout, seed }, resumed?.state);
+
+  const loader = new ImageLoader({ imageSize, resize, workers, cache });
+  closers.push(() => loader.close());
+  const { train, val, skipped } = await checkSplits(listed, loader, skipBad, hooks);
+  const plan = planBatches(train, options);
+  const stepsPerEpoch = options.batchNum ?? Math.max(1, Math.floor(train.images.length / batchSize));
+  const recorded = recordedOptions(options, train, stepsPerEpoch);
+  const changes = resumed ? changedOptions(resumed, { training, recorded, seed }) : [];
+  if (changes.length > 0) {
+    hooks.onEvent({ kind: 'note', message: `unlike the run that wrote ${options.resume}: ${changes.join(', ')}` });
+  }
+
+  const start = startOf(options, resumed);
+  const metrics = await MetricsWriter.open(join(options.out, `${savePrefix}metrics.jsonl`), start.step);
+  closers.push(() => metrics.close());
+  const best = resumed?.metadata.best ?? null;
+  return {
+    ...{ options, training, layout, recorded, train, val, skipped, plan, stepsPerEpoch },
+    ...{ loader, thread, folder, metrics, start, best },
+  };
+}

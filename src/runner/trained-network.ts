@@ -1,0 +1,27 @@
+/** The network inside a checkpoint, without what only a training needs. */
+import type { NetworkOptions } from '../graph/options.js';
+import { requireLayout } from './check-options.js';
+import { loadCheckpoint, matchCheckpoint } from './checkpoint.js';
+import type { ResizeMode } from './run-options.js';
+
+export interface TrainedNetwork {
+  network: NetworkOptions;
+  /** Flat, as `describeNetwork` lays them out. */
+  params: Float32Array;
+  buffers: Float32Array;
+  /** How the training made squares of its images. */
+  resize: ResizeMode;
+  /** Steps that it was trained for. */
+  step: number;
+}
+
+/** @throws UserError when the file is no checkpoint, is damaged, or does not hold the network that it says it does */
+export async function loadNetwork(checkpointPath: string): Promise<TrainedNetwork> {
+  const checkpoint = await loadCheckpoint(checkpointPath);
+  const { options, runOptions, step } = checkpoint.metadata;
+  const { model, featDim, embedDim, imageSize } = options;
+  const network: NetworkOptions = { model, featDim, embedDim, imageSize };
+  matchCheckpoint(checkpoint, { options: network, layout: requireLayout(network) });
+  const { params, buffers } = checkpoint.state as Record<'params' | 'buffers', Float32Array>;
+  return { network, params, buffers, resize: runOptions['resize'] as ResizeMode, step };
+}

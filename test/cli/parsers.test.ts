@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { integer, listOf, number, oneOf, path } from '../../src/cli/parsers.js';
+
+describe('numbers', () => {
+  it('reads decimal and scientific notation', () => {
+    expect(number({})('0.0003')).toBe(3e-4);
+    expect(number({ min: 0 })('3e-4')).toBe(3e-4);
+    expect(integer({})('80')).toBe(80);
+  });
+
+  it('keeps to its bounds, and says them', () => {
+    const momentum = number({ min: 0, below: 1 });
+    expect(momentum('0')).toBe(0);
+    expect(() => momentum('1')).toThrow('Give a number at least 0 and below 1.');
+    expect(() => number({ above: 0 })('0')).toThrow('Give a number above 0.');
+    expect(() => integer({ min: 1, max: 9 })('10')).toThrow('Give a whole number at least 1 and at most 9.');
+  });
+
+  it.each(['', ' ', 'abc', '1,5', 'NaN', 'Infinity'])('refuses %j', (text) => {
+    expect(() => number({})(text)).toThrow('Give a number.');
+  });
+
+  it('refuses fractions and imprecise integers where a whole number is needed', () => {
+    expect(() => integer({})('1.5')).toThrow('Give a whole number.');
+    expect(() => integer({})('9007199254740993')).toThrow('Give a whole number.');
+  });
+});
+
+describe('lists', () => {
+  it('are numbers with commas between them, or nothing', () => {
+    expect(listOf(integer({ min: 0 }))('20,40, 60')).toEqual([20, 40, 60]);
+    expect(listOf(integer({ min: 0 }))('')).toEqual([]);
+  });
+
+  it('refuse an item that is no number', () => {
+    expect(() => listOf(integer({ min: 0 }))('20,,60')).toThrow('Give a whole number at least 0.');
+  });
+});
+
+it('a choice lists what is known', () => {
+  expect(oneOf(['sgd', 'adam'])('adam')).toBe('adam');
+  expect(() => oneOf(['sgd', 'adam'])('toString')).toThrow('Known: sgd, adam.');
+});
+
+it('a path is not empty', () => {
+  expect(path('a b')).toBe('a b');
+  expect(() => path('')).toThrow('Give a path.');
+});

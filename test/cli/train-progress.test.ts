@@ -1,0 +1,76 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Terminal } from '../../src/cli/terminal.js';
+import { TrainProgress } from '../../src/cli/train-progress.js';
+import type { TrainEvent } from '../../src/runner/train.js';
+import { recorder } from './recorder.js';
+
+type Steps = Extract<TrainEvent, { kind: 'steps' }>;
+
+const options = { model: 'resnet18', imageSize: 64, batchSize: 80, epochs: 2, printFreq: 20, out: 'runs/a' };
+
+const steps = (event: Partial<Steps>): Steps => ({
+  kind: 'steps',
+  epoch: 0,
+  step: 1,
+  stepsDone: 1,
+  stepsPerEpoch: 100,
+  loss: 0.5,
+  pairs: 123.4,
+  lr: 1e-4,
+  lrBeta: 0.1,
+  stepSeconds: 0.4,
+  dataSeconds: 0,
+  stepsPerRun: 1,
+  ...event,
+});
+
+/** What is printed for some events. */
+function printed(events: TrainEvent[], properties: Parameters<typeof recorder>[0] = {}): string {
+  const { output, written } = recorder(properties);
+  const progress = new TrainProgress(new Terminal(output), options);
+  for (const event of events) progress.handle(event);
+  return written();
+}
+
+afterEach(() => void vi.unstubAllEnvs());
+
+describe('without a terminal', () => {
+  it('prints the first steps, a line every printFreq steps, and the last of an epoch', () => {
+    const events = [1, 2, 20, 21, 40, 100].map((step) => steps({ step, stepsDone: step }));
+    expect(printed(events).match(/step \d+\/100/g)).toEqual(['step 1/100', 'step 21/100', 'step 100/100']);
+  });
+
+  it('tells loss, pairs, speed, and the times of computing and of waiting', () => {
+    expect(printed([steps({ dataSeconds: 0.1, stepsDone: 7 })])).toBe(
+      'epoch 1/2  step 7/100  loss 0.5000  pairs 123  160 images/s  step 400 ms  data 100 ms\n',
+    );
+  });
+
+  it('prints Recall@k after each evaluation', () => {
+    const recall = { 1: 0.31, 2: 0.37 };
+    const text = printed([
+      { kind: 'eval', epoch: -1, step: 0, recall, seconds: 2 },
+      { kind: 'eval', epoch: 0, step: 100, recall, seconds: 2 },
+    ]);
+    expect(text).toContain('                 Recall@1  Recall@2\nbefore training    0.3100    0.3700\n');
+    expect(text).toContain('               Recall@1  Recall@2\nafter epoch 1    0.3100    0.3700\n');
+  });
+});
+
+it('says once when the training waits for its images', () => {
+  const slow = (step: number) => steps({ step, stepsDone: step, stepsPerRun: 10, stepSeconds: 0.1, dataSeconds: 0.1 });
+  const text = printed([slow(10), slow(20), slow(30)]);
+  expect(text.match(/note: .*/g)).toEqual([expect.stringMatching(/^note: 50 % .* --cache ram .* --workers/)]);
+});
+
+it('rewrites one line on a terminal, which heartbeats keep moving', async () => {
+  vi.stubEnv('TERM', 'xterm');
+  const { output, written } = recorder({ isTTY: true, columns: 200 });
+  const progress = new TrainProgress(new Terminal(output), options);
+  progress.handle(steps({ stepsDone: 7 }));
+  await vi.waitFor(() => {
+    progress.handle({ kind: 'heartbeat' });
+    expect(written().match(/\r\x1b\[Kepoch 1\/2 {2}step 7\/100/g)!.length).toBeGreaterThan(1);
+  });
+  expect(written()).not.toContain('\n');
+});
