@@ -6,6 +6,9 @@ import type { Checkpoint } from '../runner/checkpoint.js';
 /** Options that a checkpoint calls otherwise. */
 const RECORDED_AS: Record<string, string> = { wd: 'weightDecay' };
 
+/** The classes are the data's; with other data, an error about the checkpoint is the right one. */
+const NOT_TAKEN = new Set(['classes']);
+
 /**
  * Sets each option of the command that the checkpoint has recorded and the command line does not give.
  *
@@ -17,9 +20,9 @@ export function takeRecordedOptions(command: Command, { metadata }: Checkpoint):
   for (const option of command.options) {
     const key = option.attributeName();
     const value = recorded[RECORDED_AS[key] ?? key];
-    if (value === undefined || command.getOptionValueSource(key) === 'cli') continue;
-    if (String(value) !== String(option.defaultValue))
-      taken.push(value === true ? flagOf(key) : `${flagOf(key)} ${String(value)}`);
+    if (NOT_TAKEN.has(key) || value === undefined || command.getOptionValueSource(key) === 'cli') continue;
+    const isDefault = String(value) === String(option.defaultValue);
+    if (!isDefault) taken.push(option.isBoolean() ? flagOf(key) : `${flagOf(key)} ${String(value)}`);
     command.setOptionValueWithSource(key, value, 'config');
   }
   return taken;

@@ -74,6 +74,7 @@ export class TrainProgress {
       this.print(`data     ${count(images)} images of ${count(classes)} classes${left}`);
       this.print(`plan     ${epochs} epochs of ${count(stepsPerEpoch)} steps of ${batchSize} images`);
       this.print(`output   ${out}`);
+      this.line = 'starting';
       if (resumedFrom) this.print(`resumed  after ${resumedFrom.epoch} epochs, ${count(resumedFrom.step)} steps`);
     },
     steps: (event) => {
@@ -90,6 +91,7 @@ export class TrainProgress {
     },
     eval: ({ epoch, step, recall, seconds }) => {
       this.recallAt1 = recall[1];
+      this.line = 'training';
       this.print(recallTable(step === 0 ? 'before training' : `after epoch ${epoch + 1}`, recall));
       this.print(this.terminal.dim(`evaluated in ${duration(seconds)}`));
     },

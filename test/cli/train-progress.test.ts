@@ -70,7 +70,7 @@ it('rewrites one line on a terminal, which heartbeats keep moving', async () => 
   progress.handle(steps({ stepsDone: 7 }));
   await vi.waitFor(() => {
     progress.handle({ kind: 'heartbeat' });
-    expect(written().match(/\r\x1b\[Kepoch 1\/2 {2}step 7\/100/g)!.length).toBeGreaterThan(1);
+    expect(written().split('\r\x1b[Kepoch 1/2  step 7/100').length).toBeGreaterThan(2);
   });
   expect(written()).not.toContain('\n');
 });

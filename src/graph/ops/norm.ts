@@ -56,16 +56,17 @@ export function batchNormTraining(
   const { epsilon, momentum } = bnDefaults;
   const rows = asRows(g, x);
   const [batch, length] = [x.shape[1] as number, rows.shape[1] as number];
-  const perElement = g.scalar(1 / length);
-  const mean = g.op('Mul', [rowSum(g, rows, batch), perElement]);
+  const count = g.scalar(length);
+  const mean = g.op('Div', [rowSum(g, rows, batch), count]);
   const centered = g.op('Sub', [rows, mean]);
-  const variance = g.op('Mul', [rowSum(g, g.op('Mul', [centered, centered]), batch), perElement]);
-  const r = g.op('Reciprocal', [g.op('Sqrt', [g.op('Add', [variance, g.scalar(epsilon)])])]);
-  const scale = g.op('Mul', [weight, asVector(g, r)]);
+  const variance = g.op('Div', [rowSum(g, g.op('Mul', [centered, centered]), batch), count]);
+  const deviation = g.op('Sqrt', [g.op('Add', [variance, g.scalar(epsilon)])]);
+  const scale = g.op('Div', [weight, asVector(g, deviation)]);
   const output = like(g, affine(g, centered, scale, bias), x.shape);
 
   const y = g.differentiable([x, weight, bias], output, (gradient) => {
     const dy = asRows(g, gradient);
+    const r = g.op('Reciprocal', [deviation]);
     const d = rowSum(g, dy, batch);
     const s = rowSum(g, g.op('Mul', [dy, centered]), batch);
     const share = g.scalar(-1 / length);
