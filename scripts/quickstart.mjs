@@ -48,7 +48,7 @@ const evaluations = readFileSync(path.join(root, out, 'metrics.jsonl'), 'utf8')
   .map((line) => JSON.parse(line))
   .filter(({ kind }) => kind === 'eval');
 const [before, after] = [evaluations[0].recall, evaluations.at(-1).recall];
-const row = (name, cells) => `  ${name.padEnd(22)}${cells.map((cell) => cell.padStart(10)).join('')}`;
+const row = (name, cells) => `  ${name.padEnd(22)}${cells.map((cell) => cell.padStart(11)).join('')}`;
 const values = (recall) => Object.values(recall).map((value) => value.toFixed(4));
 const minutes = (Date.now() - started) / 60_000;
 
@@ -66,5 +66,5 @@ Checkpoints and metrics.jsonl are in ${out}, the images in ${DATA}. What to try 
 
   npx dws embed --checkpoint ${out}/best.safetensors ${DATA}/val --out embeddings.npy
   npx dws export --checkpoint ${out}/best.safetensors -o model.onnx
-  npx dws train --resume ${out}/checkpoint.safetensors --data-path ${DATA} --epochs 10
+  npx dws train --resume ${out}/checkpoint.safetensors --data-path ${DATA} --cache ram --epochs 10
 `);

@@ -4,6 +4,9 @@ import type { EvalStage } from '../runner/evaluate.js';
 /** 1234567 -> 1,234,567 */
 export const count = (value: number): string => value.toLocaleString('en-US');
 
+/** 1 -> 1 step, 1200 -> 1,200 steps */
+export const counted = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+
 /** 0.0042 -> 4.2 ms, 12.3 -> 12.3 s, 75 -> 1:15, 3700 -> 1:01:40 */
 export function duration(seconds: number): string {
   if (seconds < 1) return `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;
@@ -12,15 +15,6 @@ export function duration(seconds: number): string {
   const two = (value: number) => String(value).padStart(2, '0');
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
-}
-
-const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
-
-/** 11700000 -> 11.7 MB */
-export function bytes(value: number): string {
-  const power = Math.min(BYTE_UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, value)) / 3)));
-  const scaled = value / 1000 ** power;
-  return `${scaled.toFixed(power === 0 || scaled >= 100 ? 0 : 1)} ${BYTE_UNITS[power]}`;
 }
 
 /** Breaks lines at blanks so that none is longer than `width`, unless a word is; indented ones are commands and stay whole. */

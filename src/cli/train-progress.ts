@@ -1,6 +1,6 @@
 /** A training's events as lines for people. */
 import type { TrainEvent, TrainResult } from '../runner/train.js';
-import { count, duration, evalStages, recallTable } from './format.js';
+import { count, counted, duration, evalStages, recallTable } from './format.js';
 import type { Terminal } from './terminal.js';
 
 type Steps = Extract<TrainEvent, { kind: 'steps' }>;
@@ -38,6 +38,7 @@ function stepsText(event: Steps, { batchSize, epochs }: TrainProgressOptions): s
 export class TrainProgress {
   private readonly started = performance.now();
   private line = 'starting';
+  private phase = '';
   private recallAt1: number | undefined;
   /** The step of the last line where lines stay. */
   private printed = -Infinity;
@@ -57,7 +58,7 @@ export class TrainProgress {
   finish({ status, epoch, step, best, files }: TrainResult): void {
     const took = duration((performance.now() - this.started) / 1000);
     const done = status === 'done' ? 'done' : 'stopped';
-    this.terminal.print(`${done} after ${epoch} epochs, ${count(step)} steps, ${took}`);
+    this.terminal.print(`${done} after ${counted(epoch, 'epoch')}, ${counted(step, 'step')}, ${took}`);
     if (files.checkpoint) this.terminal.print(`  to go on    ${files.checkpoint}`);
     if (best && files.best) this.terminal.print(`  best        ${files.best} (Recall@1 ${best.recall.toFixed(4)})`);
     this.terminal.print(`  metrics     ${files.metrics}`);
@@ -65,17 +66,18 @@ export class TrainProgress {
 
   private readonly handlers: Handlers = {
     'check-progress': ({ split, done, total }) => {
-      this.line = `checking images of ${split} ${count(done)}/${count(total)}`;
+      this.enter(`checking images of ${split}`, done, total);
     },
     start: ({ classes, images, stepsPerEpoch, epochs, paramCount, device, resumedFrom, skipped }) => {
       const { model, imageSize, batchSize, out } = this.options;
       const left = skipped > 0 ? `, ${count(skipped)} left out` : '';
       this.print(`network  ${model} at ${imageSize} px, ${count(paramCount)} parameters, on ${device}`);
       this.print(`data     ${count(images)} images of ${count(classes)} classes${left}`);
-      this.print(`plan     ${epochs} epochs of ${count(stepsPerEpoch)} steps of ${batchSize} images`);
+      this.print(`plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchSize} images`);
       this.print(`output   ${out}`);
       this.line = 'starting';
-      if (resumedFrom) this.print(`resumed  after ${resumedFrom.epoch} epochs, ${count(resumedFrom.step)} steps`);
+      if (resumedFrom)
+        this.print(`resumed  after ${counted(resumedFrom.epoch, 'epoch')}, ${counted(resumedFrom.step, 'step')}`);
     },
     steps: (event) => {
       this.line = stepsText(event, this.options);
@@ -87,10 +89,11 @@ export class TrainProgress {
       this.noteWaiting(event);
     },
     'eval-progress': ({ stage, done, total }) => {
-      this.line = `evaluating: ${evalStages[stage]} ${count(done)}/${count(total)}`;
+      this.enter(`evaluating: ${evalStages[stage]}`, done, total);
     },
     eval: ({ epoch, step, recall, seconds }) => {
       this.recallAt1 = recall[1];
+      this.phase = '';
       this.line = 'training';
       this.print(recallTable(step === 0 ? 'before training' : `after epoch ${epoch + 1}`, recall));
       this.print(this.terminal.dim(`evaluated in ${duration(seconds)}`));
@@ -99,6 +102,13 @@ export class TrainProgress {
     note: ({ message }) => this.print(`note: ${message}`),
     heartbeat: () => undefined,
   };
+
+  /** Shows how far a phase is; where lines stay, only that it begins. */
+  private enter(phase: string, done: number, total: number): void {
+    if (phase !== this.phase && !this.terminal.live) this.print(`${phase} ...`);
+    this.phase = phase;
+    this.line = `${phase} ${count(done)}/${count(total)}`;
+  }
 
   private print(text: string): void {
     this.terminal.print(text);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { bytes, count, duration, recallTable, table } from '../../src/cli/format.js';
+import { count, counted, duration, recallTable, table, wrap } from '../../src/cli/format.js';
 
 it('durations have the unit that reads best', () => {
   expect([0, 0.0042, 0.0999, 0.9994, 1, 59.94, 60, 75.4, 3700].map(duration)).toEqual([
@@ -15,19 +15,18 @@ it('durations have the unit that reads best', () => {
   ]);
 });
 
-it('sizes have the unit that reads best', () => {
-  expect([0, 999, 1000, 11_700_000, 123_000_000, 2.5e12].map(bytes)).toEqual([
-    '0 B',
-    '999 B',
-    '1.0 kB',
-    '11.7 MB',
-    '123 MB',
-    '2.5 TB',
-  ]);
-});
-
 it('large counts have separators', () => {
   expect(count(1234567)).toBe('1,234,567');
+});
+
+it('nouns follow their count', () => {
+  expect([counted(0, 'step'), counted(1, 'step'), counted(1200, 'step')]).toEqual(['0 steps', '1 step', '1,200 steps']);
+});
+
+it('lines break at blanks, but for words that are too long and for commands, which are indented', () => {
+  expect(wrap('one two three\nfour', 8)).toEqual(['one two', 'three', 'four']);
+  expect(wrap('unbreakable word', 4)).toEqual(['unbreakable', 'word']);
+  expect(wrap('  node script.js --option', 8)).toEqual(['  node script.js --option']);
 });
 
 it('tables align the first column left, the others right', () => {

@@ -46,6 +46,11 @@ describe('without a terminal', () => {
     );
   });
 
+  it('says once that a long phase begins', () => {
+    const events = [1, 2].map((done): TrainEvent => ({ kind: 'eval-progress', stage: 'embed', done, total: 2 }));
+    expect(printed(events)).toBe('evaluating: embedding images ...\n');
+  });
+
   it('prints Recall@k after each evaluation', () => {
     const recall = { 1: 0.31, 2: 0.37 };
     const text = printed([

@@ -28,7 +28,7 @@ it('train tells its progress and where the files are', () => {
   expect(first.stdout).toMatch(/before training +0\.\d{4}/);
   expect(first.stdout).toMatch(/epoch 1\/1 {2}step 2\/2 {2}loss \d/);
   expect(first.stdout).toMatch(/after epoch 1 +0\.\d{4}/);
-  expect(first.stdout).toMatch(/done after 1 epochs, 2 steps/);
+  expect(first.stdout).toMatch(/done after 1 epoch, 2 steps/);
   expect(first.stdout).toContain(path.join('runs', 'resnet18-3', 'my-checkpoint.safetensors'));
 });
 
@@ -86,7 +86,7 @@ it('Ctrl-C saves a checkpoint and ends with 130, and the run goes on from there 
   expect(stopped.code).toBe(130);
   const resumed = await train('--resume stopped/checkpoint.safetensors --epochs 1 --save-prefix after-');
   expect(resumed.stdout).toMatch(/from stopped.checkpoint.safetensors: .*--model resnet18 .*--batch-num 6/);
-  expect(resumed.stdout).toMatch(/done after 1 epochs, 6 steps/);
+  expect(resumed.stdout).toMatch(/done after 1 epoch, 6 steps/);
   expect(resumed.code).toBe(0);
 });
 

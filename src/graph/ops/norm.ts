@@ -62,7 +62,9 @@ export function batchNormTraining(
   const variance = g.op('Div', [rowSum(g, g.op('Mul', [centered, centered]), batch), count]);
   const deviation = g.op('Sqrt', [g.op('Add', [variance, g.scalar(epsilon)])]);
   const scale = g.op('Div', [weight, asVector(g, deviation)]);
-  const output = like(g, affine(g, centered, scale, bias), x.shape);
+  // x scale + (bias - mean scale), which is how PyTorch rounds it.
+  const shift = g.op('Sub', [bias, g.op('Mul', [asVector(g, mean), scale])]);
+  const output = like(g, affine(g, rows, scale, shift), x.shape);
 
   const y = g.differentiable([x, weight, bias], output, (gradient) => {
     const dy = asRows(g, gradient);
