@@ -38,7 +38,7 @@ const rooms = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'node_modules/', 'artifacts/', 'data/', 'runs/', '.gpu/'] },
+  { ignores: ['.cache/', 'dist/', 'build/', 'node_modules/', 'artifacts/', 'data/', 'runs/', '.gpu/'] },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   rooms,

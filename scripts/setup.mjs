@@ -1,7 +1,7 @@
 // Installs the locked dependencies when they are missing or older than the lock file, and builds dist/ when src/ is newer.
 // Every npm script that a fresh clone may start with runs this first.
-import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 
@@ -13,8 +13,13 @@ const newest = (folder) =>
     .filter((entry) => entry.isFile())
     .reduce((latest, entry) => Math.max(latest, modified(path.join(entry.parentPath ?? entry.path, entry.name))), 0);
 
-const run = (command, args) =>
-  execFileSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
+/** Runs a command, whose own output says what went wrong when it fails. */
+function run(command, args) {
+  const shell = process.platform === 'win32';
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], shell });
+  if (error) console.error(`${command}: ${error.message}`);
+  if (status !== 0) process.exit(status ?? 1);
+}
 
 if (modified(path.join(root, 'node_modules/.package-lock.json')) < modified(path.join(root, 'package-lock.json'))) {
   console.error('installing dependencies (npm ci) ...');
@@ -24,6 +29,5 @@ const stamp = path.join(root, 'dist/.built');
 if (modified(stamp) < Math.max(newest(path.join(root, 'src')), modified(path.join(root, 'package.json')))) {
   console.error('building dist/ ...');
   run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json']);
-  const { writeFileSync } = await import('node:fs');
   writeFileSync(stamp, '');
 }
