@@ -71,22 +71,18 @@ export class ImageLoader {
    * Decodes images in the order of `paths`. Everything is posted to the threads before this returns.
    *
    * @param flips for each image, whether to mirror it left to right
-   * @param into receives the result when given: uint8, `paths.length * imageSize^2 * 3` long
    * @returns RGB, uint8, [paths, imageSize, imageSize, 3]
    * @throws BadImageError (a UserError) that names the first file that cannot be decoded
    */
-  async decode(paths: readonly string[], flips?: ArrayLike<number>, into?: Uint8Array): Promise<Uint8Array> {
+  async decode(paths: readonly string[], flips?: ArrayLike<number>): Promise<Uint8Array> {
     const length = paths.length * this.imageBytes;
-    if (into !== undefined && into.length !== length) {
-      throw new RangeError(`decode: ${paths.length} images need ${length} bytes, not ${into.length}`);
-    }
     const { cache } = this;
     // No wait when all is cached: the work has to be posted before this returns.
     if (cache && paths.some((path) => !cache.has(path))) throwFirst(await this.keep(paths, cache));
     const scratch = this.takeScratch(length);
     const sources = cache ? paths.map((path) => cache.get(path)!) : paths;
     const bad = await this.fill(sources, scratch, this.options.imageSize, flips && Uint8Array.from(flips));
-    const pixels = into ?? new Uint8Array(length);
+    const pixels = new Uint8Array(length);
     pixels.set(new Uint8Array(scratch, 0, length));
     this.spare.push(scratch);
     throwFirst(bad);

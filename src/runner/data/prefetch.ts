@@ -9,7 +9,7 @@ export interface TrainingRun {
   step: number;
   /** How many steps these are. */
   steps: number;
-  /** RGB, uint8, [steps, N, H, W, 3]. The memory is used again: valid until the next run is asked for. */
+  /** RGB, uint8, [steps, N, H, W, 3]; the consumer's own. */
   images: Uint8Array;
   /** [steps, N] */
   labels: Int32Array;
@@ -23,7 +23,7 @@ export interface PrefetchOptions {
   plan: BatchPlan;
   /** File of each image that the plan's indices mean. */
   paths: readonly string[];
-  loader: Pick<ImageLoader, 'decode' | 'imageBytes'>;
+  loader: Pick<ImageLoader, 'decode'>;
   /** The first step to make. */
   from: { epoch: number; step: number };
   /** The epoch to stop before. */
@@ -64,18 +64,13 @@ function stackSteps(batches: readonly StepBatch[]): StepBatch {
 export async function* prefetchRuns(options: PrefetchOptions): AsyncGenerator<TrainingRun, void, undefined> {
   const { plan, paths, loader, epochs, stepsPerEpoch, stepsInNextRun, ahead } = options;
   const pending: Promise<Decoded>[] = [];
-  const spare: Uint8Array[] = [];
   let { epoch, step } = options.from;
 
   const decode = async (first: { epoch: number; step: number }, steps: number): Promise<Decoded> => {
     const batches = Array.from({ length: steps }, (_, i) => plan(first.epoch, first.step + i));
     const { indices, labels, flips, uniforms } = stackSteps(batches);
     const files = Array.from(indices, (index) => paths[index]!);
-    const bytes = files.length * loader.imageBytes;
-    // Memory of an earlier run is mapped and cleared already.
-    const buffer = spare.pop()?.buffer;
-    const into = buffer && buffer.byteLength >= bytes ? new Uint8Array(buffer, 0, bytes) : new Uint8Array(bytes);
-    return { ...first, steps, images: await loader.decode(files, flips, into), labels, uniforms };
+    return { ...first, steps, images: await loader.decode(files, flips), labels, uniforms };
   };
   const more = () => epoch < epochs - 1 || (epoch === epochs - 1 && step < stepsPerEpoch);
   const start = (): void => {
@@ -99,6 +94,5 @@ export async function* prefetchRuns(options: PrefetchOptions): AsyncGenerator<Tr
     if (next === undefined) return;
     const run = await next;
     yield { ...run, dataSeconds: (performance.now() - asked) / 1000 };
-    spare.push(run.images);
   }
 }

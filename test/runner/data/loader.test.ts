@@ -62,14 +62,6 @@ describe.each(kinds)('ImageLoader with $workers workers and cache $cache', (kind
     for (const [i, paths] of lists.entries()) expect((await expected(paths)).equals(results[i]!)).toBe(true);
   });
 
-  it('writes into the memory that it is given', async () => {
-    const loader = open(kind);
-    const into = new Uint8Array(2 * loader.imageBytes);
-    expect(await loader.decode(images(2), undefined, into)).toBe(into);
-    expect((await expected(images(2))).equals(into)).toBe(true);
-    await expect(loader.decode(images(3), undefined, into)).rejects.toThrow(RangeError);
-  });
-
   it('rejects with the first file that is bad, and goes on working', async () => {
     const loader = open(kind);
     const error = await loader.decode([...images(), at('text.jpg'), at('zero.png')]).catch((thrown: unknown) => thrown);
