@@ -4,12 +4,10 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buildTrainLoop } from '../../src/graph/artifacts.js';
-import { describeNetwork } from '../../src/graph/flat.js';
-import { initialState } from '../../src/graph/init.js';
-import type { Provider, TrainingOptions } from '../../src/graph/options.js';
+import type { Provider } from '../../src/graph/options.js';
 import { Philox } from '../../src/graph/philox.js';
-import { stateTensors } from '../../src/graph/state.js';
 import { openSession } from '../../src/runner/ort.js';
+import { benchOptions, initialFeeds } from '../training.js';
 
 export interface LoopRun {
   losses: number[];
@@ -37,32 +35,12 @@ function providersOf(profile: string): LoopRun['providers'] {
 /** resnet18 on made-up images, SGD; the same data and start on every device. */
 export async function runLoop(device: Provider, threads: number, steps: number, imageSize: number): Promise<LoopRun> {
   const [batchSize, batchK, classes, stepsPerRun] = [20, 5, 16, 5];
-  const options: TrainingOptions = {
-    model: 'resnet18',
-    featDim: 512,
-    embedDim: 128,
-    imageSize,
-    batchSize,
-    batchK,
-    classes,
-    margin: 0.2,
-    nu: 0,
-    beta: 1.2,
-    learnBeta: true,
-    normalizeWeights: false,
+  const options = benchOptions({
+    ...{ model: 'resnet18', imageSize, batchSize, batchK, classes },
     optimizer: 'sgd',
-    momentum: 0.9,
-    weightDecay: 1e-4,
     provider: device,
-  };
-  const layout = describeNetwork(options);
-  const initial = initialState(options, 0, layout);
-  let state = Object.fromEntries(
-    stateTensors(layout, options.optimizer, classes).map(({ name, shape }) => [
-      name,
-      new ort.Tensor('float32', initial[name]!, shape),
-    ]),
-  );
+  });
+  let state = initialFeeds(options);
   const folder = mkdtempSync(path.join(tmpdir(), 'dws-profile-'));
   const session = await openSession(
     buildTrainLoop(options),

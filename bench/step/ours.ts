@@ -6,14 +6,12 @@
 import * as ort from 'onnxruntime-node';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { describeNetwork } from '../../src/graph/flat.js';
 import { buildTrainLoop } from '../../src/graph/artifacts.js';
-import { initialState } from '../../src/graph/init.js';
-import type { OptimizerName, Provider, TrainingOptions } from '../../src/graph/options.js';
+import type { OptimizerName, Provider } from '../../src/graph/options.js';
 import { Philox } from '../../src/graph/philox.js';
-import { stateTensors } from '../../src/graph/state.js';
 import { openSession } from '../../src/runner/ort.js';
 import { packageJson } from '../../src/runner/package-json.js';
+import { benchOptions, initialFeeds } from '../training.js';
 
 const { values } = parseArgs({
   options: {
@@ -34,32 +32,16 @@ const [batchSize, batchK, imageSize, wanted] = [values.batch, values.k, values.s
   number,
   number,
 ];
-const classes = batchSize / batchK;
-const options: TrainingOptions = {
+const options = benchOptions({
   model: values.model,
-  featDim: 512,
-  embedDim: 128,
   imageSize,
   batchSize,
   batchK,
-  classes,
-  margin: 0.2,
-  nu: 0,
-  beta: 1.2,
-  learnBeta: true,
-  normalizeWeights: false,
+  classes: batchSize / batchK,
   optimizer: values.optimizer as OptimizerName,
-  momentum: 0.9,
-  weightDecay: 1e-4,
   provider: values.device as Provider,
-};
-
-const layout = describeNetwork(options);
-const shapes = stateTensors(layout, options.optimizer, classes);
-const initial = initialState(options, 0, layout);
-let state = Object.fromEntries(
-  shapes.map(({ name, shape }) => [name, new ort.Tensor('float32', initial[name]!, shape)]),
-);
+});
+let state = initialFeeds(options);
 
 const opening = performance.now();
 const device = { device: options.provider, deviceId: 0, threads: Number(values.threads) };

@@ -1,0 +1,29 @@
+/** The training that benchmarks time: the paper's settings on made-up data. */
+import * as ort from 'onnxruntime-node';
+import { describeNetwork } from '../src/graph/flat.js';
+import { initialState } from '../src/graph/init.js';
+import type { TrainingOptions } from '../src/graph/options.js';
+import { stateTensors } from '../src/graph/state.js';
+
+type Chosen = 'model' | 'imageSize' | 'batchSize' | 'batchK' | 'classes' | 'optimizer' | 'provider';
+
+export const benchOptions = (chosen: Pick<TrainingOptions, Chosen>): TrainingOptions => ({
+  ...chosen,
+  featDim: 512,
+  embedDim: 128,
+  margin: 0.2,
+  nu: 0,
+  beta: 1.2,
+  learnBeta: true,
+  normalizeWeights: false,
+  momentum: 0.9,
+  weightDecay: 1e-4,
+});
+
+/** The state that a training with seed 0 begins with, as feeds of its graphs. */
+export function initialFeeds(options: TrainingOptions): Record<string, ort.Tensor> {
+  const layout = describeNetwork(options);
+  const initial = initialState(options, 0, layout);
+  const shapes = stateTensors(layout, options.optimizer, options.classes);
+  return Object.fromEntries(shapes.map(({ name, shape }) => [name, new ort.Tensor('float32', initial[name]!, shape)]));
+}
