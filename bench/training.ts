@@ -16,6 +16,9 @@ export const benchOptions = (chosen: Pick<TrainingOptions, Chosen>): TrainingOpt
   beta: 1.2,
   learnBeta: true,
   normalizeWeights: false,
+  dropout: 0,
+  freezeBn: false,
+  backboneLrMult: 1,
   momentum: 0.9,
   weightDecay: 1e-4,
 });

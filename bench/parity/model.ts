@@ -127,7 +127,7 @@ export async function modelParity(golden: ModelCase, device: DeviceOptions): Pro
       params: g.input('params', 'float32', [layout.paramCount]),
       buffers: g.input('buffers', 'float32', [layout.bufferCount]),
     };
-    const graph = networkGraph(g, features, state, layout, network, batchNorm);
+    const graph = networkGraph(g, features, state, layout, network, { batchNorm });
     const c = g.input('c', 'float32', [batch, golden.embed_dim]);
     const loss = reshape(g, sum(g, mul(g, graph.embeddings, c), [0, 1]), []);
     g.output('embeddings', graph.embeddings);

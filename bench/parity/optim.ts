@@ -2,6 +2,7 @@
 import { GraphBuilder } from '../../src/graph/builder.js';
 import { optimizerStep } from '../../src/graph/optim.js';
 import type { OptimizerName, TrainingOptions } from '../../src/graph/options.js';
+import type { NetworkLayout } from '../../src/graph/state.js';
 import type { DeviceOptions } from '../../src/runner/run-options.js';
 import type { Check, Digest } from './golden.js';
 import { againstDigest, sym } from './golden.js';
@@ -34,8 +35,9 @@ export async function optimParity(golden: OptimCase, device: DeviceOptions): Pro
   const state = Object.fromEntries(names.map(([name, length]) => [name, g.input(name, 'float32', [length])]));
   const gradient = { params: g.input('gradient', 'float32', [n]), beta: null };
   const lr = g.input('lr', 'float32', []);
-  const options = { optimizer: kind, momentum, weightDecay } as TrainingOptions;
-  const next = optimizerStep(g, state, gradient, { network: lr, beta: lr }, options);
+  const options = { optimizer: kind, momentum, weightDecay, backboneLrMult: 1 } as TrainingOptions;
+  const layout = { paramCount: n, bodyCount: 0 } as NetworkLayout;
+  const next = optimizerStep(g, state, gradient, { network: lr, beta: lr }, layout, options);
   for (const [name, value] of Object.entries(next)) g.output(`${name}_out`, value);
   const runner = await Runner.open(g, device);
   let values: Feeds = Object.fromEntries(names.map(([name, length]) => [name, new Float32Array(length)]));

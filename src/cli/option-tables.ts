@@ -21,7 +21,13 @@ export const network = {
   model: withDefault('name', `backbone: ${models.join(', ')}`, oneOf(models), 'resnet50'),
   featDim: withDefault('n', "outputs of the backbone's last layer", count, 512),
   embedDim: withDefault('n', 'dimension of the embedding', count, 128),
-  imageSize: withDefault('pixels', 'height and width of the input', count, 224),
+  imageSize: optional('pixels', 'height and width of the input (default: 224; 299 for inception_v3)', count),
+  dropout: optional(
+    'p',
+    'probability of dropout, in multiples of 1/256 (default: 0.5 in the models that have it)',
+    number({ min: 0, below: 1 }),
+  ),
+  freezeBn: toggle('batch normalization uses and keeps its running statistics'),
 };
 
 export const loss = {
@@ -36,6 +42,12 @@ export const optimization = {
   optimizer: withDefault('name', `optimizer of the network: ${optimizers.join(', ')}`, oneOf(optimizers), 'sgd'),
   momentum: withDefault('number', 'momentum of SGD', number({ min: 0, below: 1 }), 0.9),
   wd: withDefault('number', 'L2 weight decay', notNegative, 0.0001),
+  backboneLrMult: withDefault(
+    'number',
+    'learning rate of the backbone but for its last layer, as a multiple of --lr',
+    notNegative,
+    1,
+  ),
 };
 
 export const batches = {

@@ -29,6 +29,10 @@ const stateInputs = (
       .map(({ name, shape }) => [name, g.input(name, 'float32', shape)]),
   );
 
+/** How many random bytes dropout takes a step: one an element; 0 without dropout. */
+export const dropoutBytes = (layout: NetworkLayout, { dropout, batchSize }: TrainingOptions): number =>
+  dropout > 0 ? layout.dropoutCount * batchSize : 0;
+
 function featureInput(g: GraphBuilder, { batchSize, imageSize }: TrainingOptions, input: ImageInput): Value {
   if (input === 'uint8-nhwc') {
     return imagesToFeatures(g, g.input('images', 'uint8', [batchSize, imageSize, imageSize, 3]), 'CNHW');
@@ -40,7 +44,8 @@ function featureInput(g: GraphBuilder, { batchSize, imageSize }: TrainingOptions
 /**
  * One step without the update.
  *
- * Inputs: `images`, `labels` int32 [N], `uniforms` [N, batchK - 1], `params`, `buffers`, `beta`. Outputs: `loss`, `pairs`
+ * Inputs: `images`, `labels` int32 [N], `uniforms` [N, batchK - 1], `dropout` uint8 [dropoutBytes] where there are some,
+ * `params`, `buffers`, `beta`. Outputs: `loss`, `pairs`
  * (scalars), `embeddings` [N, embedDim], `negatives` int32 [N, batchK - 1], `gradients` (as `params`), `beta_gradient` (unless
  * beta is constant), `buffers_out`.
  */
@@ -51,8 +56,10 @@ export function buildTrainingModel(options: TrainingOptions, input: ImageInput =
   const features = featureInput(g, options, input);
   const labels = g.input('labels', 'int32', [batchSize]);
   const uniforms = g.input('uniforms', 'float32', [batchSize, batchK - 1]);
+  const bytes = dropoutBytes(layout, options);
+  const dropout = bytes ? g.input('dropout', 'uint8', [bytes]) : null;
   const state = stateInputs(g, layout, options, ['params', 'buffers', 'beta']) as unknown as CoreState;
-  const step = trainingStep(g, { features, labels, uniforms, ...state }, layout, options);
+  const step = trainingStep(g, { features, labels, uniforms, dropout, ...state }, layout, options);
   g.output('loss', step.loss);
   g.output('pairs', step.pairs);
   g.output('embeddings', step.embeddings);
@@ -80,7 +87,7 @@ export function buildOptimizerModel(options: TrainingOptions): Uint8Array {
     options,
     names.filter((name) => name !== 'buffers'),
   );
-  const next = { ...state, ...optimizerStep(g, state, { params, beta }, learningRate, options) };
+  const next = { ...state, ...optimizerStep(g, state, { params, beta }, learningRate, layout, options) };
   for (const [name, value] of Object.entries(next)) g.output(`${name}_out`, value);
   return encodeModel(g.model('optimizer'));
 }
@@ -88,8 +95,8 @@ export function buildOptimizerModel(options: TrainingOptions): Uint8Array {
 /**
  * K whole steps in one Loop; K is the first dimension of the data.
  *
- * Inputs: `images` uint8 [steps, N, H, W, 3], `labels` int32 [steps, N], `uniforms` [steps, N, batchK - 1], `lr` and `lr_beta`
- * [steps], and the state by name. Outputs: NAME_out for each state tensor, `losses` [steps], `pairs` int32 [steps].
+ * Inputs: `images` uint8 [steps, N, H, W, 3], `labels` int32 [steps, N], `uniforms` [steps, N, batchK - 1], `dropout` uint8
+ * [steps, dropoutBytes] where there are some, `lr` and `lr_beta` [steps], and the state by name. Outputs: NAME_out for each state tensor, `losses` [steps], `pairs` int32 [steps].
  */
 export function buildTrainLoop(options: TrainingOptions): Uint8Array {
   const g = new GraphBuilder();
@@ -98,6 +105,8 @@ export function buildTrainLoop(options: TrainingOptions): Uint8Array {
   const images = g.input('images', 'uint8', ['steps', batchSize, imageSize, imageSize, 3]);
   const labels = g.input('labels', 'int32', ['steps', batchSize]);
   const uniforms = g.input('uniforms', 'float32', ['steps', batchSize, batchK - 1]);
+  const bytes = dropoutBytes(layout, options);
+  const dropout = bytes ? g.input('dropout', 'uint8', ['steps', bytes]) : null;
   const rates = { network: g.input('lr', 'float32', ['steps']), beta: g.input('lr_beta', 'float32', ['steps']) };
   const state = stateInputs(g, layout, options);
   const names = stateTensors(layout, optimizer, classes).map(({ name }) => name);
@@ -111,10 +120,10 @@ export function buildTrainLoop(options: TrainingOptions): Uint8Array {
       const before: Record<string, Value> = Object.fromEntries(names.map((name, i) => [name, carried[i]!]));
       const { params, buffers, beta } = before as unknown as CoreState;
       const features = imagesToFeatures(body, row(images), 'CNHW');
-      const inputs = { features, labels: row(labels), uniforms: row(uniforms), params, buffers, beta };
-      const step = trainingStep(body, inputs, layout, options);
+      const data = { features, labels: row(labels), uniforms: row(uniforms), dropout: dropout && row(dropout) };
+      const step = trainingStep(body, { ...data, params, buffers, beta }, layout, options);
       const learningRate = { network: row(rates.network), beta: row(rates.beta) };
-      const update = optimizerStep(body, before, step.gradient, learningRate, options);
+      const update = optimizerStep(body, before, step.gradient, learningRate, layout, options);
       const after: Record<string, Value> = { ...before, ...update, buffers: step.buffers };
       return { carried: names.map((name) => after[name]!), collected: [step.loss, step.pairs] };
     },

@@ -66,15 +66,15 @@ class FoldingLayers extends InferenceLayers {
    * With s = weight / sqrt(var + eps): s (w * x + b - mean) + bias = (s w) * x + (s (b - mean) + bias), computed in float64.
    * The convolution as it was is left without a use, and so out of the finished graph.
    */
-  override batchNorm2d(name: string, x: Value): Value {
+  override batchNorm2d(name: string, x: Value, epsilon: number = bnDefaults.epsilon): Value {
     const conv = this.convs.get(x.name);
-    if (!conv) return super.batchNorm2d(name, x);
+    if (!conv) return super.batchNorm2d(name, x, epsilon);
     const path = [this.graph.path, name].filter(Boolean).join('.');
     const of = (tensor: string) => this.weights.values(`${path}.${tensor}`);
     const [scale, shift, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map(of) as Float32Array[];
     const weight = this.weights.values(`${conv.path}.weight`);
     const before = conv.options.bias ? this.weights.values(`${conv.path}.bias`) : undefined;
-    const s = Array.from(scale!, (gamma, i) => gamma / Math.sqrt(variance![i]! + bnDefaults.epsilon));
+    const s = Array.from(scale!, (gamma, i) => gamma / Math.sqrt(variance![i]! + epsilon));
     const perFilter = weight.length / s.length;
     const folded = weight.map((w, i) => w * s[Math.floor(i / perFilter)]!);
     const bias = shift!.map((beta, i) => s[i]! * ((before?.[i] ?? 0) - mean![i]!) + beta);

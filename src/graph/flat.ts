@@ -3,6 +3,7 @@ import type { Value } from './builder.js';
 import { GraphBuilder } from './builder.js';
 import { embed } from './head.js';
 import type { ParameterSource } from './nn.js';
+import type { Dropout } from './ops/dropout.js';
 import type { NetworkOptions } from './options.js';
 import type { Init, NetworkLayout, TensorSpec } from './state.js';
 import { elementCount } from './state.js';
@@ -28,6 +29,9 @@ class Recorder implements ParameterSource {
 
 const totalCount = (specs: readonly TensorSpec[]): number => specs.reduce((n, { shape }) => n + elementCount(shape), 0);
 
+/** Weight and bias of the backbone's last layer and of the head. */
+const lastTensors = 4;
+
 /**
  * The parameters and running statistics of a network and how they lie in the flat vectors.
  *
@@ -37,9 +41,21 @@ export function describeNetwork(network: NetworkOptions): NetworkLayout {
   const g = new GraphBuilder();
   const recorder = new Recorder(g);
   const images = g.input('images', 'float32', [3, 1, network.imageSize, network.imageSize]);
-  embed(g, new TrainingLayers(g, recorder, 'cpu', 'running'), images, network);
+  let dropoutCount = 0;
+  const dropout: Dropout = (_, x) => {
+    dropoutCount += elementCount(x.shape as number[]);
+    return x;
+  };
+  embed(g, new TrainingLayers(g, recorder, { provider: 'cpu', batchNorm: 'running', dropout }), images, network);
   const { params, buffers } = recorder;
-  return { params, buffers, paramCount: totalCount(params), bufferCount: totalCount(buffers) };
+  return {
+    params,
+    buffers,
+    paramCount: totalCount(params),
+    bufferCount: totalCount(buffers),
+    bodyCount: totalCount(params.slice(0, -lastTensors)),
+    dropoutCount,
+  };
 }
 
 /** Cuts a flat vector into its tensors, by name. */

@@ -30,7 +30,10 @@ export function imagesToFeatures(g: GraphBuilder, images: Value, layout: keyof t
 /** Backbone (`base_net`), linear layer (`dense`) and L2 normalization: feature maps -> [N, embedDim]. */
 export function embed(g: GraphBuilder, nn: Layers, features: Value, options: NetworkOptions): Value {
   const backbone = findBackbone(options.model);
-  const hidden = nn.scope('base_net', () => backbone(nn, features, options.featDim));
-  const embeddings = nn.linear('dense', hidden, options.embedDim);
+  if (options.imageSize < backbone.smallest) {
+    throw new Error(`the smallest images it can take have ${backbone.smallest} px`);
+  }
+  const hidden = nn.scope('base_net', () => backbone.features(nn, features, options.featDim));
+  const embeddings = nn.linear('dense', hidden, { out: options.embedDim });
   return g.scope('normalize', () => l2Normalize(g, embeddings));
 }

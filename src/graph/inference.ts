@@ -1,6 +1,6 @@
 /** Layers for inference: feature maps laid out (N, C, H, W), ONNX's own operators, running statistics, any batch size. */
 import type { GraphBuilder, Value } from './builder.js';
-import type { ConvOptions, Layers, ParameterSource, PoolOptions } from './nn.js';
+import type { ConvOptions, Layers, LinearOptions, ParameterSource, PoolOptions } from './nn.js';
 import { batchNormParams, convParams, linearParams, pair, poolGeometry } from './nn.js';
 import { linear } from './ops/linear.js';
 import { bnDefaults } from './ops/norm.js';
@@ -32,16 +32,19 @@ export class InferenceLayers implements Layers {
     });
   }
 
-  batchNorm2d(name: string, x: Value): Value {
+  batchNorm2d(name: string, x: Value, epsilon: number = bnDefaults.epsilon): Value {
     return this.scope(name, () => {
       const { weight, bias, runningMean, runningVar } = batchNormParams(this.source, this.g.path, this.channels(x));
-      const { epsilon } = bnDefaults;
       return this.g.op('BatchNormalization', [x, weight, bias, runningMean, runningVar], { epsilon });
     });
   }
 
   relu(x: Value): Value {
     return this.g.op('Relu', [x]);
+  }
+
+  dropout(x: Value): Value {
+    return x;
   }
 
   add(a: Value, b: Value): Value {
@@ -68,9 +71,9 @@ export class InferenceLayers implements Layers {
     return this.g.op('Flatten', [x], { axis: 1 });
   }
 
-  linear(name: string, x: Value, out: number): Value {
+  linear(name: string, x: Value, options: LinearOptions): Value {
     return this.scope(name, () => {
-      const { weight, bias } = linearParams(this.source, this.g.path, x.shape[1] as number, out);
+      const { weight, bias } = linearParams(this.source, this.g.path, x.shape[1] as number, options);
       return linear(this.g, x, weight, bias);
     });
   }

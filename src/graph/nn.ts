@@ -15,8 +15,17 @@ export interface ConvOptions {
   padding?: number | Pair;
   /** Default: none, as before batch normalisation. */
   bias?: boolean;
-  /** Default: Kaiming normal over the outputs, as torchvision's ResNets. */
+  /** Of the weight; default: Kaiming normal over the outputs, as torchvision's ResNets. */
   init?: Init;
+  /** Default: zeros. */
+  biasInit?: Init;
+}
+
+export interface LinearOptions {
+  out: number;
+  /** Default, as for the bias: PyTorch's own. */
+  init?: Init;
+  biasInit?: Init;
 }
 
 export interface PoolOptions {
@@ -32,8 +41,11 @@ export interface Layers {
   scope<T>(name: string, body: () => T): T;
   channels(x: Value): number;
   conv2d(name: string, x: Value, options: ConvOptions): Value;
-  batchNorm2d(name: string, x: Value): Value;
+  /** @param epsilon PyTorch's default unless given */
+  batchNorm2d(name: string, x: Value, epsilon?: number): Value;
   relu(x: Value): Value;
+  /** In training, zeroes elements at random and scales the others up; else nothing. */
+  dropout(x: Value): Value;
   add(a: Value, b: Value): Value;
   /** Joins feature maps along their channels. */
   concat(xs: readonly Value[]): Value;
@@ -43,7 +55,7 @@ export interface Layers {
   /** [N, C * H * W] in PyTorch's order (C, H, W). */
   flatten(x: Value): Value;
   /** x [N, in] -> [N, out]. */
-  linear(name: string, x: Value, out: number): Value;
+  linear(name: string, x: Value, options: LinearOptions): Value;
 }
 
 /** Where layers get their parameters and running statistics from, by full name. */
@@ -70,6 +82,12 @@ export const kaimingNormal = (out: number, [kh, kw]: Pair): Init => ({
   std: Math.sqrt(2 / (out * kh * kw)),
 });
 
+/** Kaiming normal, fan_in, for ReLU: std = sqrt(2 / fan_in). */
+export const kaimingNormalIn = (fanIn: number): Init => ({ kind: 'normal', std: Math.sqrt(2 / fanIn) });
+
+/** Kaiming uniform, fan_in, for ReLU: bound = sqrt(6 / fan_in). */
+export const kaimingUniform = (fanIn: number): Init => ({ kind: 'uniform', bound: Math.sqrt(6 / fanIn) });
+
 /** PyTorch's default for Linear and Conv2d, weight and bias: uniform within 1 / sqrt(fan_in). */
 export const defaultUniform = (fanIn: number): Init => ({ kind: 'uniform', bound: 1 / Math.sqrt(fanIn) });
 
@@ -78,11 +96,11 @@ export function convParams(
   source: ParameterSource,
   path: string,
   channels: number,
-  { out, kernel, bias = false, init }: ConvOptions,
+  { out, kernel, bias = false, init, biasInit = zeros }: ConvOptions,
 ): { weight: Value; bias: Value | null } {
   const [kh, kw] = pair(kernel);
   const weight = source.param(`${path}.weight`, [out, channels, kh, kw], init ?? kaimingNormal(out, [kh, kw]));
-  return { weight, bias: bias ? source.param(`${path}.bias`, [out], zeros) : null };
+  return { weight, bias: bias ? source.param(`${path}.bias`, [out], biasInit) : null };
 }
 
 export function batchNormParams(source: ParameterSource, path: string, channels: number) {
@@ -94,9 +112,14 @@ export function batchNormParams(source: ParameterSource, path: string, channels:
   };
 }
 
-export function linearParams(source: ParameterSource, path: string, features: number, out: number) {
+export function linearParams(
+  source: ParameterSource,
+  path: string,
+  features: number,
+  { out, init = defaultUniform(features), biasInit = defaultUniform(features) }: LinearOptions,
+) {
   return {
-    weight: source.param(`${path}.weight`, [out, features], defaultUniform(features)),
-    bias: source.param(`${path}.bias`, [out], defaultUniform(features)),
+    weight: source.param(`${path}.weight`, [out, features], init),
+    bias: source.param(`${path}.bias`, [out], biasInit),
   };
 }

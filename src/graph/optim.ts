@@ -1,6 +1,7 @@
 /** Optimizers as a few element-wise nodes over flat vectors, with PyTorch's conventions. */
 import type { GraphBuilder, Value } from './builder.js';
 import type { TrainingOptions } from './options.js';
+import type { NetworkLayout } from './state.js';
 
 type Vectors = Record<string, Value>;
 
@@ -12,6 +13,22 @@ const decayed = (g: GraphBuilder, gradient: Value, parameter: Value, weightDecay
 const accumulate = (g: GraphBuilder, old: Value, factor: number, x: Value): Value =>
   g.op('Add', [g.op('Mul', [old, g.scalar(factor)]), x]);
 
+/** What is subtracted from a vector that moves along `direction` at a learning rate (a scalar). */
+type Scale = (g: GraphBuilder, direction: Value, learningRate: Value) => Value;
+
+const plain: Scale = (g, direction, learningRate) => g.op('Mul', [direction, learningRate]);
+
+/** The first `bodyCount` values of the network's parameters move at `backboneLrMult` times the learning rate. */
+function scaleOf({ bodyCount, paramCount }: NetworkLayout, { backboneLrMult }: TrainingOptions): Scale {
+  if (backboneLrMult === 1) return plain;
+  return (g, direction, learningRate) => {
+    const sizes = g.ints([bodyCount, paramCount - bodyCount]);
+    const [body, rest] = g.ops('Split', [direction, sizes], { axis: 0 }, 2) as [Value, Value];
+    const slower = g.op('Mul', [learningRate, g.scalar(backboneLrMult)]);
+    return g.op('Concat', [plain(g, body, slower), plain(g, rest, learningRate)], { axis: 0 });
+  };
+}
+
 /** One step of SGD: v' = momentum v + (gradient + wd p), p' = p - lr v'. A first step from v = 0 equals PyTorch's. */
 export function sgd(
   g: GraphBuilder,
@@ -22,9 +39,10 @@ export function sgd(
     learningRate,
   }: Record<'parameter' | 'gradient' | 'velocity' | 'learningRate', Value>,
   { momentum, weightDecay }: Pick<TrainingOptions, 'momentum' | 'weightDecay'>,
+  scale: Scale = plain,
 ): { parameter: Value; velocity: Value } {
   const next = accumulate(g, velocity, momentum, decayed(g, gradient, parameter, weightDecay));
-  return { parameter: g.op('Sub', [parameter, g.op('Mul', [next, learningRate])]), velocity: next };
+  return { parameter: g.op('Sub', [parameter, scale(g, next, learningRate)]), velocity: next };
 }
 
 export const adamDefaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
@@ -46,6 +64,7 @@ function adam(
   gradient: Value,
   learningRate: Value,
   options: TrainingOptions,
+  scale: Scale,
 ): Vectors {
   const { beta1, beta2, epsilon } = adamDefaults;
   const rates = [beta1, beta2];
@@ -63,7 +82,7 @@ function adam(
   ]);
   const [c1, c2] = g.ops('Split', [correction, g.ints([1, 1])], { axis: 0 }, 2) as [Value, Value];
   const denominator = g.op('Add', [g.op('Sqrt', [g.op('Div', [second, c2])]), g.scalar(epsilon)]);
-  const step = g.op('Mul', [g.op('Div', [first, denominator]), g.op('Div', [learningRate, c1])]);
+  const step = scale(g, g.op('Div', [first, denominator]), g.op('Div', [learningRate, c1]));
   return {
     params: g.op('Sub', [state['params']!, step]),
     exp_avg: first,
@@ -73,9 +92,16 @@ function adam(
 }
 
 const networkOptimizers = {
-  sgd: (g: GraphBuilder, state: Vectors, gradient: Value, learningRate: Value, options: TrainingOptions): Vectors => {
+  sgd: (
+    g: GraphBuilder,
+    state: Vectors,
+    gradient: Value,
+    learningRate: Value,
+    options: TrainingOptions,
+    scale: Scale,
+  ): Vectors => {
     const vectors = { parameter: state['params']!, gradient, velocity: state['momentum']!, learningRate };
-    const { parameter, velocity } = sgd(g, vectors, options);
+    const { parameter, velocity } = sgd(g, vectors, options, scale);
     return { params: parameter, momentum: velocity };
   },
   adam,
@@ -92,10 +118,12 @@ export function optimizerStep(
   state: Vectors,
   gradient: { params: Value; beta: Value | null },
   learningRate: { network: Value; beta: Value },
+  layout: NetworkLayout,
   options: TrainingOptions,
 ): Vectors {
+  const scale = scaleOf(layout, options);
   const network = g.scope('optimizer', () =>
-    networkOptimizers[options.optimizer](g, state, gradient.params, learningRate.network, options),
+    networkOptimizers[options.optimizer](g, state, gradient.params, learningRate.network, options, scale),
   );
   if (!gradient.beta) return network;
   const vectors = {

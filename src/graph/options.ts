@@ -33,6 +33,12 @@ export interface TrainingOptions extends NetworkOptions {
   beta: number;
   /** False keeps beta at its initial value (`--lr-beta 0`). */
   learnBeta: boolean;
+  /** Probability of an element to be zeroed by the model's dropout layers, where it has some; see `ops/dropout.ts`. */
+  dropout: number;
+  /** Normalizes by the running statistics, which stay as they are (PyTorch's `bn.eval()`); weight and bias still learn. */
+  freezeBn: boolean;
+  /** The learning rate of the backbone but for its last layer, as a multiple of the network's. */
+  backboneLrMult: number;
   /** Rescales the log-weights of a batch to [0, 1] before sampling. */
   normalizeWeights: boolean;
   optimizer: OptimizerName;

@@ -16,6 +16,8 @@ const purposes = {
   flip: 3,
   /** Uniforms of distance-weighted sampling. */
   sampling: 4,
+  /** Bytes of dropout. */
+  dropout: 5,
 } as const;
 
 export type Purpose = keyof typeof purposes;
@@ -116,6 +118,15 @@ export class Philox {
   /** Fills a float32 vector with `unit()`s. */
   fillUnit(out: Float32Array): Float32Array {
     for (let i = 0; i < out.length; i++) out[i] = this.unit();
+    return out;
+  }
+
+  /** Fills a vector with random bytes, four of a word, the lowest first. */
+  fillBytes(out: Uint8Array): Uint8Array {
+    for (let i = 0; i < out.length; i += 4) {
+      const word = this.uint32();
+      for (let j = i; j < Math.min(i + 4, out.length); j++) out[j] = word >>> (8 * (j - i));
+    }
     return out;
   }
 

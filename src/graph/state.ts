@@ -29,6 +29,10 @@ export interface NetworkLayout {
   paramCount: number;
   /** Length of the flat `buffers` vector. */
   bufferCount: number;
+  /** How many values of `params` stand in front of the backbone's last layer: those that pretrained weights are for. */
+  bodyCount: number;
+  /** Elements that dropout decides on, for one image. */
+  dropoutCount: number;
 }
 
 /** One vector (or scalar) of the training state: an input `name` and an output `name_out` of the training graphs. */

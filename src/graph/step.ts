@@ -4,10 +4,11 @@ import type { GraphBuilder, Value } from './builder.js';
 import { TensorMap, pack, unpack } from './flat.js';
 import { embed } from './head.js';
 import { marginLoss } from './loss.js';
+import { randomDropout } from './ops/dropout.js';
 import type { NetworkOptions, Provider, TrainingOptions } from './options.js';
 import { sampleNegatives, samplingWeights } from './sampling.js';
 import type { NetworkLayout } from './state.js';
-import type { BatchNormMode } from './training.js';
+import type { TrainingMode } from './training.js';
 import { TrainingLayers } from './training.js';
 
 /** A differentiable network over flat state. */
@@ -27,11 +28,11 @@ export function networkGraph(
   state: { params: Value; buffers: Value },
   layout: NetworkLayout,
   options: NetworkOptions & { provider: Provider },
-  batchNorm: BatchNormMode = 'batch',
+  mode: Omit<TrainingMode, 'provider'> = {},
 ): NetworkGraph {
   const params = new Map([...unpack(g, state.params, layout.params)].map(([name, value]) => [name, g.watch(value)]));
   const running = unpack(g, state.buffers, layout.buffers);
-  const layers = new TrainingLayers(g, new TensorMap(params, running), options.provider, batchNorm);
+  const layers = new TrainingLayers(g, new TensorMap(params, running), { provider: options.provider, ...mode });
   const embeddings = embed(g, layers, features, options);
   return {
     embeddings,
@@ -53,6 +54,8 @@ export interface StepInputs {
   labels: Value;
   /** float32 [N, batchK - 1] */
   uniforms: Value;
+  /** uint8 [dropoutBytes], where the network has dropout. */
+  dropout: Value | null;
   params: Value;
   buffers: Value;
   beta: Value;
@@ -76,7 +79,10 @@ export function trainingStep(
   options: TrainingOptions,
 ): StepOutputs {
   const { batchK, margin, nu, normalizeWeights, learnBeta } = options;
-  const network = networkGraph(g, inputs.features, inputs, layout, options);
+  const network = networkGraph(g, inputs.features, inputs, layout, options, {
+    batchNorm: options.freezeBn ? 'running' : 'batch',
+    dropout: inputs.dropout ? randomDropout(inputs.dropout, options.dropout) : undefined,
+  });
   const { embeddings } = network;
   const negatives = g.scope('sampling', () => {
     const weights = samplingWeights(g, g.stopGradient(embeddings), batchK, normalizeWeights);

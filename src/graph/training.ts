@@ -3,18 +3,27 @@
  * one contiguous row; every layer is differentiable.
  */
 import type { GraphBuilder, Value } from './builder.js';
-import type { ConvOptions, Layers, ParameterSource, PoolOptions } from './nn.js';
+import type { ConvOptions, Layers, LinearOptions, ParameterSource, PoolOptions } from './nn.js';
 import { batchNormParams, convParams, linearParams, pair, poolGeometry } from './nn.js';
 import { add, relu } from './ops/arithmetic.js';
 import { conv2d } from './ops/conv.js';
+import type { Dropout } from './ops/dropout.js';
 import { linear } from './ops/linear.js';
-import { batchNormFrozen, batchNormTraining } from './ops/norm.js';
+import { batchNormFrozen, batchNormTraining, bnDefaults } from './ops/norm.js';
 import { adaptiveAvgPool2d, avgPool2d, maxPool2d } from './ops/pool.js';
 import { concat, reshape, transpose } from './ops/shape.js';
 import type { Provider } from './options.js';
 
 /** `batch`: batch statistics, running ones updated; `running`: running statistics, not updated. */
 export type BatchNormMode = 'batch' | 'running';
+
+export interface TrainingMode {
+  provider: Provider;
+  /** Default: `batch`. */
+  batchNorm?: BatchNormMode;
+  /** None unless given. */
+  dropout?: Dropout;
+}
 
 export class TrainingLayers implements Layers {
   /** New running statistics by name, filled as the model is built. */
@@ -23,8 +32,7 @@ export class TrainingLayers implements Layers {
   constructor(
     private readonly g: GraphBuilder,
     private readonly source: ParameterSource,
-    private readonly provider: Provider,
-    private readonly batchNorm: BatchNormMode = 'batch',
+    private readonly mode: TrainingMode,
   ) {}
 
   scope<T>(name: string, body: () => T): T {
@@ -39,16 +47,16 @@ export class TrainingLayers implements Layers {
     return this.scope(name, () => {
       const { weight, bias } = convParams(this.source, this.g.path, this.channels(x), options);
       const geometry = { stride: pair(options.stride ?? 1), padding: pair(options.padding) };
-      return conv2d(this.g, x, weight, bias, geometry, this.provider);
+      return conv2d(this.g, x, weight, bias, geometry, this.mode.provider);
     });
   }
 
-  batchNorm2d(name: string, x: Value): Value {
+  batchNorm2d(name: string, x: Value, epsilon: number = bnDefaults.epsilon): Value {
     return this.scope(name, () => {
       const path = this.g.path;
       const params = batchNormParams(this.source, path, this.channels(x));
-      if (this.batchNorm === 'running') return batchNormFrozen(this.g, x, params);
-      const { y, runningMean, runningVar } = batchNormTraining(this.g, x, params);
+      if (this.mode.batchNorm === 'running') return batchNormFrozen(this.g, x, params, epsilon);
+      const { y, runningMean, runningVar } = batchNormTraining(this.g, x, params, epsilon);
       this.newBuffers.set(`${path}.running_mean`, runningMean).set(`${path}.running_var`, runningVar);
       return y;
     });
@@ -56,6 +64,10 @@ export class TrainingLayers implements Layers {
 
   relu(x: Value): Value {
     return relu(this.g, x);
+  }
+
+  dropout(x: Value): Value {
+    return this.mode.dropout?.(this.g, x) ?? x;
   }
 
   add(a: Value, b: Value): Value {
@@ -67,7 +79,7 @@ export class TrainingLayers implements Layers {
   }
 
   maxPool2d(x: Value, options: PoolOptions): Value {
-    return maxPool2d(this.g, x, poolGeometry(options), this.provider);
+    return maxPool2d(this.g, x, poolGeometry(options), this.mode.provider);
   }
 
   avgPool2d(x: Value, options: PoolOptions): Value {
@@ -82,9 +94,9 @@ export class TrainingLayers implements Layers {
     return reshape(this.g, transpose(this.g, x, [1, 0, 2, 3]), [x.shape[1] as number, -1]);
   }
 
-  linear(name: string, x: Value, out: number): Value {
+  linear(name: string, x: Value, options: LinearOptions): Value {
     return this.scope(name, () => {
-      const { weight, bias } = linearParams(this.source, this.g.path, x.shape[1] as number, out);
+      const { weight, bias } = linearParams(this.source, this.g.path, x.shape[1] as number, options);
       return linear(this.g, x, weight, bias);
     });
   }

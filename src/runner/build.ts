@@ -2,8 +2,13 @@
 import path from 'node:path';
 import { buildArtifacts } from '../graph/manifest.js';
 import type { TrainingOptions } from '../graph/options.js';
-import { requireLayout, requireTrainingOptions } from './check-options.js';
+import { requireLayout, requireTrainingOptions, resolveDropout } from './check-options.js';
 import { ensureWritableFolder, writeFileAtomic } from './files.js';
+
+export interface BuildOptions extends Omit<TrainingOptions, 'dropout'> {
+  /** 0.5 in models that have dropout unless given. */
+  dropout?: number;
+}
 
 /**
  * Writes the ONNX models and, last, `manifest.json`.
@@ -11,12 +16,12 @@ import { ensureWritableFolder, writeFileAtomic } from './files.js';
  * @returns the files' paths
  * @throws UserError for options that no graph can be built from, and when a file can't be written
  */
-export async function buildArtifactFiles(options: TrainingOptions, folder: string): Promise<string[]> {
+export async function buildArtifactFiles(options: BuildOptions, folder: string): Promise<string[]> {
   requireTrainingOptions(options);
-  requireLayout(options);
+  const training = { ...options, dropout: resolveDropout(options, requireLayout(options)) };
   await ensureWritableFolder(folder);
   const files: string[] = [];
-  for (const { name, bytes } of await buildArtifacts(options)) {
+  for (const { name, bytes } of await buildArtifacts(training)) {
     const file = path.join(folder, name);
     await writeFileAtomic(file, bytes);
     files.push(file);

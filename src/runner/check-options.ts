@@ -34,7 +34,7 @@ const optional = (rule: Rule): Rule => ({ ...rule, holds: (value) => value === u
 
 type Rules<Options> = { [Key in keyof Options]?: Rule };
 
-const trainingRules: Rules<TrainingOptions> = {
+const trainingRules: Rules<Omit<TrainingOptions, 'dropout'> & { dropout?: number }> = {
   model: oneOf(...Object.keys(backbones)),
   featDim: integer(1),
   embedDim: integer(1),
@@ -48,6 +48,8 @@ const trainingRules: Rules<TrainingOptions> = {
   optimizer: oneOf('sgd', 'adam'),
   momentum: fraction,
   weightDecay: notNegative,
+  dropout: optional(fraction),
+  backboneLrMult: notNegative,
   provider: oneOf('cpu', 'cuda', 'webgpu'),
 };
 
@@ -99,7 +101,7 @@ function requireBatch({ batchSize, batchK }: Pick<TrainingOptions, 'batchSize' |
 }
 
 /** @throws UserError naming the first option with a value that no graph can be built from */
-export function requireTrainingOptions(options: TrainingOptions): void {
+export function requireTrainingOptions(options: Omit<TrainingOptions, 'dropout'> & { dropout?: number }): void {
   requireRules(options, trainingRules);
   requireBatch(options);
 }
@@ -112,6 +114,18 @@ export function requireRunOptions(options: RunOptions): void {
   if (resume === undefined && startEpoch >= epochs) {
     throw new UserError(`--start-epoch ${startEpoch}: nothing is left of --epochs ${epochs}. Raise --epochs.`);
   }
+}
+
+const defaultDropout = 0.5;
+
+/** The probability of dropout: torchvision's 0.5 unless given; 0 for a model without. @throws UserError for one given to such */
+export function resolveDropout(
+  { model, dropout }: { model: string; dropout?: number },
+  { dropoutCount }: NetworkLayout,
+): number {
+  if (dropoutCount > 0) return dropout ?? defaultDropout;
+  if (dropout) throw new UserError(`--dropout ${dropout}: ${model} has no dropout. Leave the option out.`);
+  return 0;
 }
 
 /** `describeNetwork`. @throws UserError when the image size does not fit the model */

@@ -23,13 +23,15 @@ export interface ImageOptions {
 }
 
 export interface RunOptions
-  extends Omit<TrainingOptions, 'provider' | 'classes' | 'learnBeta'>, DeviceOptions, ImageOptions {
+  extends Omit<TrainingOptions, 'provider' | 'classes' | 'learnBeta' | 'dropout'>, DeviceOptions, ImageOptions {
   /** Folder with `train/` and `val/`. */
   dataPath: string;
   /** Folder for checkpoints and metrics. */
   out: string;
   /** Put before the names of checkpoint files. */
   savePrefix: string;
+  /** Probability of dropout; 0.5 in models that have it unless given. */
+  dropout?: number;
   /** Length of beta; what the data holds unless given. */
   classes?: number;
   /** Steps an epoch; one pass over the training images unless given. */

@@ -1,9 +1,10 @@
 /** Everything that a training needs, opened and checked: what may fail fails here, the quick checks first. */
 import { join } from 'node:path';
+import { dropoutBytes } from '../graph/artifacts.js';
 import type { TrainingOptions } from '../graph/options.js';
 import type { NetworkLayout, TrainingState } from '../graph/state.js';
 import { stateTensors } from '../graph/state.js';
-import { requireLayout, requireRunOptions } from './check-options.js';
+import { requireLayout, requireRunOptions, resolveDropout } from './check-options.js';
 import type { Checkpoint, CheckpointMetadata } from './checkpoint.js';
 import { loadCheckpoint, matchCheckpoint } from './checkpoint.js';
 import { CheckpointFolder } from './checkpoint-folder.js';
@@ -56,9 +57,18 @@ export interface TrainSetup {
 /** Later in the list, closed first. */
 export type Closers = (() => Promise<void>)[];
 
-function trainingOptions(options: RunOptions, train: ImageSet): TrainingOptions {
+function trainingOptions(options: RunOptions, layout: NetworkLayout, train: ImageSet): TrainingOptions {
   const { model, featDim, embedDim, imageSize, batchSize, batchK, margin, nu, beta, normalizeWeights } = options;
-  const { optimizer, momentum, weightDecay, device, lrBeta, classes = train.classes.length } = options;
+  const {
+    optimizer,
+    momentum,
+    weightDecay,
+    backboneLrMult,
+    freezeBn,
+    device,
+    lrBeta,
+    classes = train.classes.length,
+  } = options;
   if (classes < train.classes.length) {
     throw new UserError(
       `--classes ${classes}: ${train.root} holds ${train.classes.length} classes. Give that many or more, or leave it out.`,
@@ -66,7 +76,8 @@ function trainingOptions(options: RunOptions, train: ImageSet): TrainingOptions 
   }
   return {
     ...{ model, featDim, embedDim, imageSize, batchSize, batchK, classes, margin, nu, beta, normalizeWeights },
-    ...{ optimizer, momentum, weightDecay, learnBeta: lrBeta > 0, provider: device },
+    ...{ optimizer, momentum, weightDecay, backboneLrMult, freezeBn, learnBeta: lrBeta > 0, provider: device },
+    dropout: resolveDropout(options, layout),
   };
 }
 
@@ -125,8 +136,8 @@ export async function openTraining(options: RunOptions, hooks: TrainHooks, close
   const { dataPath, seed, batchSize, imageSize, resize, workers, cache, keep, savePrefix, skipBad } = options;
   const listed = { train: await openImageFolder(dataPath, 'train'), val: await openImageFolder(dataPath, 'val') };
   planBatches(listed.train, options);
-  const training = trainingOptions(options, listed.train);
-  const layout = requireLayout(training);
+  const layout = requireLayout(options);
+  const training = trainingOptions(options, layout, listed.train);
   const resumed = options.resume === undefined ? undefined : await loadCheckpoint(options.resume);
   if (resumed) matchCheckpoint(resumed, { options: training, layout });
   const folder = await CheckpointFolder.open(options.out, { keep, prefix: savePrefix, resumed });
@@ -140,7 +151,7 @@ export async function openTraining(options: RunOptions, hooks: TrainHooks, close
   const loader = new ImageLoader({ imageSize, resize, workers, cache });
   closers.push(() => loader.close());
   const { train, val, skipped } = await checkSplits(listed, loader, skipBad, hooks);
-  const plan = planBatches(train, options);
+  const plan = planBatches(train, options, dropoutBytes(layout, training));
   const stepsPerEpoch = options.batchNum ?? Math.max(1, Math.floor(train.images.length / batchSize));
   const recorded = recordedOptions(options, train, stepsPerEpoch);
   const changes = resumed ? changedOptions(resumed, { training, recorded, seed }) : [];

@@ -32,12 +32,13 @@ const mean = (values: ArrayLike<number>): number => Array.from(values).reduce((a
 
 function trainFeeds(run: TrainingRun, options: RunOptions, lr: number, lrBeta: number): PlainTensors {
   const { batchSize, batchK, imageSize } = options;
-  const { images, labels, uniforms, steps } = run;
+  const { images, labels, uniforms, dropout, steps } = run;
   const rates = (rate: number) => ({ data: new Float32Array(steps).fill(rate), dims: [steps] });
   return {
     images: { data: images, dims: [steps, batchSize, imageSize, imageSize, 3] },
     labels: { data: labels, dims: [steps, batchSize] },
     uniforms: { data: uniforms, dims: [steps, batchSize, batchK - 1] },
+    dropout: { data: dropout, dims: [steps, dropout.length / steps] },
     lr: rates(lr),
     lr_beta: rates(lrBeta),
   };

@@ -14,6 +14,8 @@ export const smallLayout: NetworkLayout = {
   buffers: [{ name: 'bn.running_mean', shape: [3], init }],
   paramCount: 8,
   bufferCount: 3,
+  bodyCount: 0,
+  dropoutCount: 0,
 };
 
 export function smallMetadata(options: Partial<TrainingOptions> = {}): CheckpointMetadata {
@@ -35,6 +37,9 @@ export function smallMetadata(options: Partial<TrainingOptions> = {}): Checkpoin
       beta: 1.2,
       learnBeta: true,
       normalizeWeights: false,
+      dropout: 0,
+      freezeBn: false,
+      backboneLrMult: 1,
       optimizer: 'adam',
       momentum: 0.9,
       weightDecay: 1e-4,

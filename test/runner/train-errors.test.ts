@@ -74,7 +74,7 @@ describe('train refuses', () => {
   it('a checkpoint of another network, naming each option that differs', async () => {
     const training: TrainingOptions = {
       ...smallRun({ dataPath: '', out: '' }),
-      ...{ featDim: 4, classes: 4, learnBeta: true, provider: 'cpu' },
+      ...{ featDim: 4, classes: 4, dropout: 0, learnBeta: true, provider: 'cpu' },
     };
     const state = initialState(training, 1);
     const metadata = { epoch: 1, epochStep: 0, step: 2, seed: 1, options: training, runOptions: {}, best: null };

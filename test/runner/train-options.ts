@@ -16,6 +16,8 @@ export function smallRun(options: Pick<RunOptions, 'dataPath' | 'out'> & Partial
     nu: 0,
     beta: 1.2,
     normalizeWeights: false,
+    freezeBn: false,
+    backboneLrMult: 1,
     optimizer: 'sgd',
     momentum: 0.9,
     weightDecay: 1e-4,

@@ -26,7 +26,7 @@ const cpu = { device: 'cpu', deviceId: 0, threads: 1 } as const;
 const common = { ...cpu, workers: 0, skipBad: false };
 const training = {
   ...smallRun({ dataPath: '', out: '' }),
-  ...{ classes: 4, learnBeta: true, provider: 'cpu' },
+  ...{ classes: 4, dropout: 0, learnBeta: true, provider: 'cpu' },
 } satisfies TrainingOptions;
 const checkpoint = () => at('checkpoint.safetensors');
 let valPaths: string[];

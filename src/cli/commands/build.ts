@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import type { TrainingOptions } from '../../graph/index.js';
+import type { BuildOptions } from '../../runner/build.js';
 import { buildArtifactFiles } from '../../runner/build.js';
+import { graphOptions } from '../graph-options.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, required, withDefault } from '../options.js';
 import { batches, loss, network, optimization, provider } from '../option-tables.js';
@@ -15,9 +16,9 @@ const own = {
 
 type Values = OptionValues<typeof own & typeof network & typeof batches & typeof loss & typeof optimization>;
 
-const trainingOptions = (values: Values): TrainingOptions => {
-  const { wd, lrBeta, device, ...rest } = values;
-  return { ...rest, weightDecay: wd, learnBeta: lrBeta > 0, provider: device };
+const buildOptions = (values: Values): BuildOptions => {
+  const { lrBeta, device, ...rest } = graphOptions(values);
+  return { ...rest, learnBeta: lrBeta > 0, provider: device };
 };
 
 export function addBuild(program: Command): void {
@@ -29,6 +30,6 @@ export function addBuild(program: Command): void {
   addOptions(command, 'Optimization:', optimization);
   addExample(command, 'dws build --model resnet18 --classes 995 --batch-size 80 --out artifacts');
   command.action(async (values: Values) => {
-    for (const file of await buildArtifactFiles(trainingOptions(values), values.out)) terminal.print(file);
+    for (const file of await buildArtifactFiles(buildOptions(values), values.out)) terminal.print(file);
   });
 }

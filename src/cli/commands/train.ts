@@ -6,6 +6,7 @@ import { requireFreshFolder } from '../../runner/fresh-folder.js';
 import type { RunOptions } from '../../runner/run-options.js';
 import { train } from '../../runner/train.js';
 import { deviceOptions } from '../device.js';
+import { graphOptions } from '../graph-options.js';
 import { onInterrupt } from '../interrupt.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, optional, toggle, withDefault } from '../options.js';
@@ -42,7 +43,7 @@ type Values = OptionValues<
 >;
 
 function runOptions(values: Values): RunOptions {
-  const { usePretrained, wd, device: name, gpus, threads, resume, out, ...rest } = values;
+  const { usePretrained, device: name, gpus, threads, resume, out, ...rest } = graphOptions(values);
   if (usePretrained) {
     throw new UserError(
       '--use-pretrained: starting from pretrained weights is not there yet. Leave it out to train from random weights, ' +
@@ -52,7 +53,6 @@ function runOptions(values: Values): RunOptions {
   return {
     ...rest,
     ...deviceOptions({ device: name, gpus, threads }),
-    weightDecay: wd,
     resume: resume || undefined,
     out: out ?? (resume ? dirname(resume) : join('runs', `${values.model}-${values.seed}`)),
   };

@@ -1,12 +1,20 @@
 /** Every backbone by its torchvision name. */
-import type { Value } from '../builder.js';
-import type { Layers } from '../nn.js';
+import { alexnets } from './alexnet.js';
+import type { Backbone } from './backbone.js';
+import { densenets } from './densenet.js';
+import { inceptions } from './inception.js';
 import { resnets } from './resnet.js';
+import { squeezenets } from './squeezenet.js';
+import { vggs } from './vgg.js';
 
-/** Images (feature maps of 3 channels, normalized) -> features [N, featDim]. */
-export type Backbone = (nn: Layers, images: Value, featDim: number) => Value;
-
-export const backbones: Record<string, Backbone> = { ...resnets };
+export const backbones: Record<string, Backbone> = {
+  ...alexnets,
+  ...densenets,
+  ...inceptions,
+  ...resnets,
+  ...squeezenets,
+  ...vggs,
+};
 
 /** @throws Error that lists the known names */
 export function findBackbone(name: string): Backbone {

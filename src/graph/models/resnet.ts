@@ -4,6 +4,7 @@
  */
 import type { Value } from '../builder.js';
 import type { Layers } from '../nn.js';
+import type { Backbone } from './backbone.js';
 
 type Block = (nn: Layers, x: Value, width: number, stride: number) => Value;
 
@@ -28,8 +29,8 @@ const bottleneck: Block = (nn, x, width, stride) => {
   return nn.relu(nn.add(y, shortcut(nn, x, 4 * width, stride)));
 };
 
-function resnet(block: Block, blocks: readonly [number, number, number, number]) {
-  return (nn: Layers, images: Value, featDim: number): Value => {
+function resnet(block: Block, blocks: readonly [number, number, number, number]): Backbone {
+  const features = (nn: Layers, images: Value, featDim: number): Value => {
     let x = nn.conv2d('conv1', images, { out: 64, kernel: 7, stride: 2, padding: 3 });
     x = nn.relu(nn.batchNorm2d('bn1', x));
     x = nn.maxPool2d(x, { kernel: 3, stride: 2, padding: 1 });
@@ -39,8 +40,9 @@ function resnet(block: Block, blocks: readonly [number, number, number, number])
         x = nn.scope(`layer${stage + 1}.${i}`, () => block(nn, x, 64 << stage, stride));
       }
     });
-    return nn.linear('fc', nn.flatten(nn.adaptiveAvgPool2d(x, 1)), featDim);
+    return nn.linear('fc', nn.flatten(nn.adaptiveAvgPool2d(x, 1)), { out: featDim });
   };
+  return { features, imageSize: 224, smallest: 1 };
 }
 
 export const resnets = {

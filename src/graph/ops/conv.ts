@@ -12,6 +12,7 @@ import type { Provider } from '../options.js';
 import type { Strategies } from './conv-strategies.js';
 import { convStrategies } from './conv-strategies.js';
 import type { Pair } from './windows.js';
+import { rowSum } from './reduce.js';
 import { dilateSpatial, im2col, sliceSpatial } from './windows.js';
 
 export interface ConvGeometry {
@@ -24,6 +25,7 @@ interface Conv extends ConvGeometry {
   g: GraphBuilder;
   x: Value;
   weight: Value;
+  bias: Value | null;
   batch: number;
   channels: number;
   filters: number;
@@ -60,13 +62,23 @@ const columnsOfInput = ({ g, x, kernel, stride, padding, extent, size }: Conv): 
 /** Of a 1x1 convolution: the input elements that its stride touches. */
 const touched = ({ g, x, extent, stride }: Conv): Value => sliceSpatial(g, x, [0, 0], extent, stride);
 
+/** The weight times a matrix of columns, plus the bias: [out, N * out_h * out_w] as feature maps. */
+function timesWeight(c: Conv, columns: Value): Value {
+  const { g, bias } = c;
+  const inputs = [weightMatrix(c), columns];
+  return asFeatures(c, g.op('Gemm', bias ? [...inputs, g.op('Reshape', [bias, g.ints([-1, 1])])] : inputs), c.extent);
+}
+
 export const forwardLowerings = {
   /** ONNX's own operator, between two swaps of batch and channels (block copies, a few percent of its time). */
-  conv: (c: Conv): Value => swapBatch(c.g, c.g.op('Conv', [swapBatch(c.g, c.x), c.weight], attributes(c))),
+  conv: (c: Conv): Value => {
+    const inputs = [swapBatch(c.g, c.x), c.weight];
+    return swapBatch(c.g, c.g.op('Conv', c.bias ? [...inputs, c.bias] : inputs, attributes(c)));
+  },
   /** One matrix product over the shifted copies of the input. */
-  im2col: (c: Conv): Value => asFeatures(c, c.g.op('Gemm', [weightMatrix(c), columnsOfInput(c)]), c.extent),
+  im2col: (c: Conv): Value => timesWeight(c, columnsOfInput(c)),
   /** 1x1: the input is the matrix already. */
-  pointwise: (c: Conv): Value => asFeatures(c, c.g.op('Gemm', [weightMatrix(c), asMatrix(c.g, touched(c))]), c.extent),
+  pointwise: (c: Conv): Value => timesWeight(c, asMatrix(c.g, touched(c))),
 };
 
 type Gradient = (c: Conv, dy: Value) => Value;
@@ -155,6 +167,7 @@ export function conv2d(
     g,
     x,
     weight,
+    bias,
     batch,
     channels,
     filters,
@@ -166,24 +179,16 @@ export function conv2d(
   };
   const chosen = strategies ?? convStrategies(provider, c);
   const y = forwardLowerings[chosen.forward](c);
-  const convolved = g.differentiable([x, weight], y, (dy) => {
+  return g.differentiable(bias ? [x, weight, bias] : [x, weight], y, (dy) => {
+    const db = bias?.tracked ? g.op('Reshape', [rowSum(g, asMatrix(g, dy), batch), g.ints([filters])]) : null;
     if (chosen.gradients === 'shared' && x.tracked && weight.tracked) {
       const { dx, dw } = sharedGradients(c, dy);
-      return [dx, dw];
+      return [dx, dw, db];
     }
     return [
       x.tracked ? inputLowerings[chosen.input]!(c, dy) : null,
       weight.tracked ? weightLowerings[chosen.weight]!(c, dy) : null,
+      db,
     ];
   });
-  return bias ? addBias(g, convolved, bias) : convolved;
-}
-
-/** Adds one value a channel; db sums dy over everything else. */
-function addBias(g: GraphBuilder, x: Value, bias: Value): Value {
-  const y = g.op('Add', [x, g.op('Reshape', [bias, g.ints([-1, 1, 1, 1])])]);
-  return g.differentiable([x, bias], y, (dy) => [
-    dy,
-    g.op('ReduceSum', [asMatrix(g, dy), g.ints([1])], { keepdims: 0 }),
-  ]);
 }

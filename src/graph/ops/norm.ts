@@ -3,6 +3,7 @@
  * L = N * H * W elements.
  */
 import type { GraphBuilder, Value } from '../builder.js';
+import { rowSum } from './reduce.js';
 
 /** PyTorch's defaults. */
 export const bnDefaults = { epsilon: 1e-5, momentum: 0.1 } as const;
@@ -33,15 +34,6 @@ function affine(g: GraphBuilder, rows: Value, scale: Value, shift: Value): Value
 }
 
 /**
- * Sum over each row of [C, N * H * W], as a column [C, 1]: first within images, then over them. A sum of sums is several
- * times as exact in float32 as one long sum, at no cost.
- */
-function rowSum(g: GraphBuilder, rows: Value, batch: number): Value {
-  const byImage = g.op('Reshape', [rows, g.ints([rows.shape[0] as number, batch, -1])]);
-  return g.op('ReduceSum', [g.op('ReduceSum', [byImage, g.ints([2])], { keepdims: 0 }), g.ints([1])]);
-}
-
-/**
  * Training mode: normalises by the batch's own statistics, and returns the running statistics after it
  * (new = 0.9 old + 0.1 batch, the variance unbiased, as PyTorch does). x [C, N, H, W], vectors [C].
  *
@@ -52,8 +44,9 @@ export function batchNormTraining(
   g: GraphBuilder,
   x: Value,
   { weight, bias, runningMean, runningVar }: BatchNormParams,
+  epsilon: number = bnDefaults.epsilon,
 ): { y: Value; runningMean: Value; runningVar: Value } {
-  const { epsilon, momentum } = bnDefaults;
+  const { momentum } = bnDefaults;
   const rows = asRows(g, x);
   const [batch, length] = [x.shape[1] as number, rows.shape[1] as number];
   const count = g.scalar(length);
@@ -104,10 +97,11 @@ export function batchNormFrozen(
   g: GraphBuilder,
   x: Value,
   { weight, bias, runningMean, runningVar }: BatchNormParams,
+  epsilon: number = bnDefaults.epsilon,
 ): Value {
   const rows = asRows(g, x);
   const batch = x.shape[1] as number;
-  const r = g.op('Reciprocal', [g.op('Sqrt', [g.op('Add', [runningVar, g.scalar(bnDefaults.epsilon)])])]);
+  const r = g.op('Reciprocal', [g.op('Sqrt', [g.op('Add', [runningVar, g.scalar(epsilon)])])]);
   const scale = g.op('Mul', [weight, r]);
   const shift = g.op('Sub', [bias, g.op('Mul', [runningMean, scale])]);
   const output = like(g, affine(g, rows, scale, shift), x.shape);

@@ -98,6 +98,9 @@ export function avgPool2d(g: GraphBuilder, x: Value, geometry: PoolGeometry): Va
   const { kernel, stride, padding } = geometry;
   const y = g.op('AveragePool', [x], { ...poolAttributes(geometry), count_include_pad: 1 });
   return g.differentiable([x], y, (dy) => {
+    // Each element is in as many windows as its window has elements, and at the same places.
+    const isSymmetric = [0, 1].every((i) => stride[i] === 1 && kernel[i] === 2 * padding[i]! + 1);
+    if (isSymmetric) return [g.op('AveragePool', [dy], { ...poolAttributes(geometry), count_include_pad: 1 })];
     const share = g.op('Mul', [dy, g.scalar(1 / (kernel[0] * kernel[1]))]);
     if (kernel.join() === stride.join() && !padding[0] && !padding[1]) return [spreadCells(g, x, share, stride)];
     return [

@@ -24,6 +24,8 @@ export interface StepBatch {
   flips: Uint8Array;
   /** Random numbers in [0, 1) for the sampling of negatives, [N, batchK - 1]. */
   uniforms: Float32Array;
+  /** Random bytes for dropout. */
+  dropout: Uint8Array;
 }
 
 export type BatchPlan = (epoch: number, step: number) => StepBatch;
@@ -87,9 +89,10 @@ function chooseMembers(group: readonly number[], k: number, random: Philox): num
  * Plans the batches of a run: `batchSize / batchK` distinct classes drawn uniformly, and of each `batchK` distinct
  * images. No step depends on another one, so that a resumed run sees what an uninterrupted one would have seen.
  *
+ * @param dropoutBytes length of each step's `dropout`
  * @throws UserError when `batchSize` and `batchK` do not fit each other or the classes that there are
  */
-export function planBatches(set: ImageSet, options: BatchOptions): BatchPlan {
+export function planBatches(set: ImageSet, options: BatchOptions, dropoutBytes = 0): BatchPlan {
   requireShape(options);
   const groups = groupByClass(set, options);
   const { batchSize, batchK, seed } = options;
@@ -106,6 +109,7 @@ export function planBatches(set: ImageSet, options: BatchOptions): BatchPlan {
       labels: indices.map((index) => set.images[index]!.label),
       flips: new Uint8Array(batchSize).map(() => flipRandom.int(2)),
       uniforms: new Philox(seed, 'sampling', epoch, step).fillUnit(new Float32Array(batchSize * (batchK - 1))),
+      dropout: new Philox(seed, 'dropout', epoch, step).fillBytes(new Uint8Array(dropoutBytes)),
     };
   };
 }

@@ -15,6 +15,8 @@ export interface TrainingRun {
   labels: Int32Array;
   /** [steps, N, batchK - 1] */
   uniforms: Float32Array;
+  /** [steps, bytes of dropout] */
+  dropout: Uint8Array;
   /** How long the consumer waited for this run, in seconds. */
   dataSeconds: number;
 }
@@ -39,16 +41,17 @@ type Decoded = Omit<TrainingRun, 'dataSeconds'>;
 
 /** Joins the batches of consecutive steps, field by field. */
 function stackSteps(batches: readonly StepBatch[]): StepBatch {
-  const [{ indices, uniforms }] = batches as [StepBatch];
+  const [{ indices, uniforms, dropout }] = batches as [StepBatch];
   const images = batches.length * indices.length;
   const stacked: StepBatch = {
     indices: new Int32Array(images),
     labels: new Int32Array(images),
     flips: new Uint8Array(images),
     uniforms: new Float32Array(batches.length * uniforms.length),
+    dropout: new Uint8Array(batches.length * dropout.length),
   };
   for (const [i, batch] of batches.entries()) {
-    for (const field of ['indices', 'labels', 'flips', 'uniforms'] as const) {
+    for (const field of ['indices', 'labels', 'flips', 'uniforms', 'dropout'] as const) {
       stacked[field].set(batch[field], i * batch[field].length);
     }
   }
@@ -68,9 +71,9 @@ export async function* prefetchRuns(options: PrefetchOptions): AsyncGenerator<Tr
 
   const decode = async (first: { epoch: number; step: number }, steps: number): Promise<Decoded> => {
     const batches = Array.from({ length: steps }, (_, i) => plan(first.epoch, first.step + i));
-    const { indices, labels, flips, uniforms } = stackSteps(batches);
+    const { indices, flips, ...stacked } = stackSteps(batches);
     const files = Array.from(indices, (index) => paths[index]!);
-    return { ...first, steps, images: await loader.decode(files, flips), labels, uniforms };
+    return { ...first, steps, images: await loader.decode(files, flips), ...stacked };
   };
   const more = () => epoch < epochs - 1 || (epoch === epochs - 1 && step < stepsPerEpoch);
   const start = (): void => {

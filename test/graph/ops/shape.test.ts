@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest';
 import { l2Normalize, linear } from '../../../src/graph/ops/linear.js';
-import { mean, sum } from '../../../src/graph/ops/reduce.js';
+import { sum } from '../../../src/graph/ops/reduce.js';
 import { concat, gatherRows, reshape, transpose } from '../../../src/graph/ops/shape.js';
 import { expectGradients } from '../../helpers/graphs.js';
 
@@ -23,10 +23,7 @@ describe('gradients equal finite differences', () => {
   it('gatherRows of a vector', async () =>
     expectGradients((g, x) => gatherRows(g, x!, g.constant('int32', [5], [3, 3, 0, 1, 3])), [[4]]));
 
-  it('sum and mean', async () => {
-    await expectGradients((g, x) => sum(g, x!, [1]), [[3, 4, 2]]);
-    await expectGradients((g, x) => mean(g, x!, [0, 2]), [[3, 4, 2]]);
-  });
+  it('sum', async () => expectGradients((g, x) => sum(g, x!, [1]), [[3, 4, 2]]));
 
   it('linear', async () => expectGradients((g, x, w, b) => linear(g, x!, w!, b!), [[3, 4], [5, 4], [5]]));
 

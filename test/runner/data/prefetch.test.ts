@@ -11,6 +11,7 @@ const plan = (epoch: number, step: number): StepBatch => ({
   labels: Int32Array.of(epoch, step),
   flips: Uint8Array.of(step & 1, 0),
   uniforms: Float32Array.of(epoch + 0.5, step + 0.5),
+  dropout: new Uint8Array(0),
 });
 
 /** Images of one byte: the file's name, plus 100 when mirrored. */

@@ -1,0 +1,32 @@
+/** Dropout whose random numbers are an input of the graph. */
+import type { GraphBuilder, Value } from '../builder.js';
+import { elementCount } from '../state.js';
+import { mul } from './arithmetic.js';
+
+/** Zeroes elements of `x` at random and scales the others up, so that the expectation stays. */
+export type Dropout = (g: GraphBuilder, x: Value) => Value;
+
+/** What a byte can tell apart. */
+const levels = 256;
+
+/**
+ * Each layer takes the next of `bytes`, one an element. An element is kept where its byte is at least t = round(256 p), and
+ * multiplied by 256 / (256 - t): p is a multiple of 1/256, exactly. The gradient is dy times the same factors.
+ *
+ * @param bytes uint8 [elements of all layers], uniformly distributed
+ * @param probability p, of an element to be zeroed
+ */
+export function randomDropout(bytes: Value, probability: number): Dropout {
+  const threshold = Math.round(levels * probability);
+  let taken = 0;
+  return (g, x) =>
+    g.scope('dropout', () => {
+      const count = elementCount(x.shape as number[]);
+      const own = g.op('Slice', [bytes, g.ints([taken]), g.ints([taken + count]), g.ints([0])]);
+      taken += count;
+      const above = g.op('Sub', [g.op('Cast', [own], { to: 1 }), g.scalar(threshold - 1)]);
+      const kept = g.op('Clip', [above, g.scalar(0), g.scalar(1)]);
+      const factors = g.op('Mul', [kept, g.scalar(levels / (levels - threshold))]);
+      return mul(g, x, g.op('Reshape', [factors, g.ints(x.shape as number[])]));
+    });
+}
