@@ -7,7 +7,7 @@ const golden = (name: string) =>
   JSON.parse(readFileSync(new URL(`../golden/${name}.json`, import.meta.url), 'utf8')) as unknown;
 
 describe("PyTorch's values hold", () => {
-  it.each(['loss', 'optim', 'train', 'model-resnet18'])('%s.json', async (name) => {
+  it.each(['loss', 'optim', 'train', 'model-resnet18', 'model-squeezenet1_1'])('%s.json', async (name) => {
     const checks = await checkGolden(golden(name), device);
     expect(checks.length).toBeGreaterThan(0);
     expect(checks.filter(({ ratio }) => ratio > 1)).toEqual([]);
