@@ -7,6 +7,8 @@
  * equal content gives equal bytes and float32 data can be viewed in place.
  */
 import { UserError } from './errors.js';
+import { printable, printableJson } from './weights/printable.js';
+import { countOf, isSize } from './weights/sizes.js';
 
 /** Bits an element. */
 const DTYPE_BITS = {
@@ -46,13 +48,14 @@ export interface Safetensors {
   data: Uint8Array;
 }
 
-const LENGTH_BYTES = 8;
+/** Bytes of the header's length, with which a file begins. */
+export const SAFETENSORS_LENGTH_BYTES = 8;
 /** The reference implementation's bound, against headers that are not headers. */
 const MAX_HEADER_BYTES = 100_000_000;
 const SPACE = 0x20;
 
 const byteSize = (dtype: SafetensorsDtype, shape: readonly number[]): number =>
-  (shape.reduce((product, n) => product * n, 1) * DTYPE_BITS[dtype]) / 8;
+  (countOf(shape) * DTYPE_BITS[dtype]) / 8;
 
 /** A float32 tensor's bytes, not copied. */
 export const float32Bytes = (data: Float32Array): Uint8Array =>
@@ -89,9 +92,9 @@ export function encodeSafetensors(
   }
   const json = new TextEncoder().encode(`{${entries.join(',')}}`);
   const length = Math.ceil(json.length / 8) * 8;
-  const head = new Uint8Array(LENGTH_BYTES + length).fill(SPACE);
+  const head = new Uint8Array(SAFETENSORS_LENGTH_BYTES + length).fill(SPACE);
   new DataView(head.buffer).setBigUint64(0, BigInt(length), true);
-  head.set(json, LENGTH_BYTES);
+  head.set(json, SAFETENSORS_LENGTH_BYTES);
   return [head, ...tensors.map(({ data }) => data)];
 }
 
@@ -100,9 +103,7 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 const isObject = (value: unknown): value is Record<string, Json> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-
-function parseHeader(bytes: Uint8Array, fail: (what: string) => UserError): Record<string, Json> {
+function parseJson(bytes: Uint8Array, fail: (what: string) => UserError): Record<string, Json> {
   const text = (() => {
     try {
       return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -127,62 +128,100 @@ function parseMetadata(value: Json | undefined, fail: (what: string) => UserErro
   return value as Record<string, string>;
 }
 
-interface TensorEntry {
-  name: string;
-  dtype: SafetensorsDtype;
-  shape: number[];
+/** A tensor's place in the file. */
+export interface SafetensorsEntry extends Omit<SafetensorsTensor, 'data'> {
+  /** Its range among the bytes after the header. */
   begin: number;
   end: number;
 }
 
-function parseTensor(name: string, value: Json, fail: (what: string) => UserError): TensorEntry {
+function parseTensor(name: string, value: Json, fail: (what: string) => UserError): SafetensorsEntry {
+  const title = `tensor ${printable(name)}`;
   const { dtype, shape, data_offsets: range } = isObject(value) ? value : {};
   if (typeof dtype !== 'string' || !Object.hasOwn(DTYPE_BITS, dtype)) {
-    throw fail(`tensor ${name} has the unknown dtype ${JSON.stringify(dtype)}`);
+    throw fail(`${title} has the unknown dtype ${printableJson(dtype)}`);
   }
   if (!Array.isArray(shape) || !shape.every(isSize)) {
-    throw fail(`tensor ${name} has the bad shape ${JSON.stringify(shape)}`);
+    throw fail(`${title} has the bad shape ${printableJson(shape)}`);
   }
   const [begin, end] = Array.isArray(range) && range.length === 2 ? range : [];
-  if (!isSize(begin) || !isSize(end)) throw fail(`tensor ${name} has the bad data_offsets ${JSON.stringify(range)}`);
+  if (!isSize(begin) || !isSize(end)) throw fail(`${title} has the bad data_offsets ${printableJson(range)}`);
   const size = byteSize(dtype as SafetensorsDtype, shape);
   if (end - begin !== size) {
-    throw fail(`tensor ${name} ${dtype} [${shape}] takes ${size} bytes, but its data_offsets hold ${end - begin}`);
+    const claim = `${dtype} ${printableJson(shape)} takes ${size} bytes`;
+    throw fail(`${title} ${claim}, but its data_offsets hold ${end - begin}`);
   }
   return { name, dtype: dtype as SafetensorsDtype, shape, begin, end };
 }
 
+const failure =
+  (source: string) =>
+  (what: string): UserError =>
+    new UserError(`${source} is damaged or no safetensors file: ${what}. Take another copy of the file.`);
+
 /**
- * Decodes a file strictly: the header within the file, every dtype and shape consistent with its bytes, and the
- * tensors covering the data without gaps or overlaps. The tensors are views of `bytes`.
+ * Where a file's tensors begin, from its first 8 bytes (fewer are an error).
  *
+ * @param fileBytes the file's size
+ * @param source the file's name, for the error
+ * @throws UserError when the header is not within the file, or too long to be one
+ */
+export function safetensorsDataStart(start: Uint8Array, fileBytes: number, source: string): number {
+  const fail = failure(source);
+  if (fileBytes < SAFETENSORS_LENGTH_BYTES) throw fail(`it has only ${fileBytes} bytes`);
+  const length = new DataView(start.buffer, start.byteOffset, start.byteLength).getBigUint64(0, true);
+  if (length > BigInt(Math.min(MAX_HEADER_BYTES, fileBytes - SAFETENSORS_LENGTH_BYTES))) {
+    throw fail(`its header should take ${length} bytes, the whole file has ${fileBytes}`);
+  }
+  return SAFETENSORS_LENGTH_BYTES + Number(length);
+}
+
+export interface SafetensorsHeader {
+  metadata: Record<string, string>;
+  /** In the order of their bytes. */
+  entries: SafetensorsEntry[];
+}
+
+/**
+ * Decodes a header strictly: every dtype and shape consistent with its bytes, and the tensors covering the data without
+ * gaps or overlaps.
+ *
+ * @param json the header's bytes, after its length
+ * @param dataBytes bytes of the file after the header
  * @param source the file's name, for the error
  * @throws UserError naming the file and what is wrong
  */
-export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensors {
-  const fail = (what: string): UserError =>
-    new UserError(`${source} is damaged or no safetensors file: ${what}. Take another copy of the file.`);
-  if (bytes.length < LENGTH_BYTES) throw fail(`it has only ${bytes.length} bytes`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const headerLength = view.getBigUint64(0, true);
-  if (headerLength > BigInt(Math.min(MAX_HEADER_BYTES, bytes.length - LENGTH_BYTES))) {
-    throw fail(`its header should take ${headerLength} bytes, the whole file has ${bytes.length}`);
-  }
-  const dataStart = LENGTH_BYTES + Number(headerLength);
-  const { __metadata__: metadata, ...header } = parseHeader(bytes.subarray(LENGTH_BYTES, dataStart), fail);
-  const data = bytes.subarray(dataStart);
+export function decodeSafetensorsHeader(json: Uint8Array, dataBytes: number, source: string): SafetensorsHeader {
+  const fail = failure(source);
+  const { __metadata__: metadata, ...header } = parseJson(json, fail);
   // Empty tensors share their offset with their neighbor: their end decides which comes first.
   const entries = Object.entries(header)
     .map(([name, value]) => parseTensor(name, value, fail))
     .sort((a, b) => a.begin - b.begin || a.end - b.end);
   let position = 0;
   for (const { name, begin, end } of entries) {
-    if (begin !== position) throw fail(`tensor ${name} begins at byte ${begin} of the data instead of ${position}`);
+    if (begin !== position) {
+      throw fail(`tensor ${printable(name)} begins at byte ${begin} of the data instead of ${position}`);
+    }
     position = end;
   }
-  if (position !== data.length) throw fail(`its tensors take ${position} bytes, but it holds ${data.length}`);
+  if (position !== dataBytes) throw fail(`its tensors take ${position} bytes, but it holds ${dataBytes}`);
+  return { metadata: parseMetadata(metadata, fail), entries };
+}
+
+/**
+ * Decodes a whole file. The tensors are views of `bytes`.
+ *
+ * @param source the file's name, for the error
+ * @throws UserError naming the file and what is wrong
+ */
+export function decodeSafetensors(bytes: Uint8Array, source: string): Safetensors {
+  const dataStart = safetensorsDataStart(bytes, bytes.length, source);
+  const data = bytes.subarray(dataStart);
+  const json = bytes.subarray(SAFETENSORS_LENGTH_BYTES, dataStart);
+  const { metadata, entries } = decodeSafetensorsHeader(json, data.length, source);
   return {
-    metadata: parseMetadata(metadata, fail),
+    metadata,
     tensors: entries.map(({ name, dtype, shape, begin, end }) => ({
       name,
       dtype,

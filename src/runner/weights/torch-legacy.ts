@@ -1,0 +1,83 @@
+/**
+ * What `torch.save` wrote before PyTorch 1.6, and many published files still are: pickles of a magic number, the
+ * protocol version, facts about the machine, the object and the list of storage keys; then for each key the number of
+ * elements as int64 and the elements. See `_legacy_save` in torch/serialization.py.
+ */
+import { UserError } from '../errors.js';
+import { readPickle } from './pickle.js';
+import { printable } from './printable.js';
+import type { RandomFile } from './random-file.js';
+import { isSize } from './sizes.js';
+import { MAX_PICKLE_BYTES, bigEndian, torchWorld } from './torch-objects.js';
+import type { TorchStorage } from './torch-objects.js';
+import { torchTensors } from './torch-tensors.js';
+import type { StoredBytes } from './torch-tensors.js';
+import type { WeightTensor } from './weight-file.js';
+
+const MAGIC = 0x1950a86a20f9469cfc6cn;
+const PROTOCOL = 1001;
+const COUNT_BYTES = 8;
+
+/**
+ * Opens a file of the older format.
+ *
+ * @throws UserError when it is damaged, names anything but tensors, or is another program's pickle
+ */
+export async function openTorchLegacy(file: RandomFile): Promise<WeightTensor[]> {
+  const { path } = file;
+  const fail = (what: string): UserError =>
+    new UserError(`${path} is damaged or no PyTorch file: ${what}. Take another copy of the file.`);
+  const storages = new Map<string, TorchStorage>();
+  const torch = torchWorld(path, fail);
+  const world = {
+    ...torch,
+    persistent: (id: unknown): unknown => {
+      const storage = torch.persistent(id) as TorchStorage;
+      const known = storages.get(storage.key);
+      if (known !== undefined && (known.type.bytes !== storage.type.bytes || known.stored !== storage.stored)) {
+        throw fail(`its storage ${printable(storage.key)} is described in two ways`);
+      }
+      storages.set(storage.key, storage);
+      return storage;
+    },
+  };
+
+  const bytes = await file.head(MAX_PICKLE_BYTES);
+  let position = 0;
+  const next = (): unknown => {
+    const { value, end } = readPickle(bytes, position, world);
+    position = end;
+    return value;
+  };
+  if (next() !== MAGIC) throw fail('it is a Python pickle that torch.save did not write');
+  const protocol = next();
+  if (protocol !== PROTOCOL) throw fail(`it has the unknown protocol version ${printable(String(protocol))}`);
+  const machine = next();
+  if (!(machine instanceof Map) || machine.get('little_endian') !== true) {
+    throw bigEndian(path);
+  }
+  const object = next();
+  const keys = next();
+
+  const stored = new Map<string, StoredBytes>();
+  for (const key of Array.isArray(keys) ? (keys as unknown[]) : []) {
+    const storage = typeof key === 'string' ? storages.get(key) : undefined;
+    if (storage === undefined || stored.has(storage.key)) throw fail('its list of storages is not that of its tensors');
+    const header = new Uint8Array(COUNT_BYTES);
+    await file.read(header, position);
+    const count = Number(new DataView(header.buffer).getBigInt64(0, true));
+    const start = position + COUNT_BYTES;
+    const size = count * storage.type.bytes;
+    if (!isSize(count) || count !== storage.stored || start + size > file.size) {
+      throw fail(`its storage ${printable(storage.key)} should have ${storage.stored} elements, found ${count}`);
+    }
+    stored.set(storage.key, { open: (offset) => Promise.resolve(file.stream(start + offset)) });
+    position = start + size;
+  }
+  const locate = (storage: TorchStorage): StoredBytes => {
+    const found = stored.get(storage.key);
+    if (found === undefined) throw fail(`its storage ${printable(storage.key)} is missing`);
+    return found;
+  };
+  return torchTensors(object, locate, path, fail);
+}
