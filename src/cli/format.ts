@@ -7,6 +7,9 @@ export const count = (value: number): string => value.toLocaleString('en-US');
 /** 1 -> 1 step, 1200 -> 1,200 steps */
 export const counted = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
 
+/** 12345678 -> 12.3 MB */
+export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
 /** 0.0042 -> 4.2 ms, 12.3 -> 12.3 s, 75 -> 1:15, 3700 -> 1:01:40 */
 export function duration(seconds: number): string {
   if (seconds < 1) return `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;

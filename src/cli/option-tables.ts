@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { backbones } from '../graph/index.js';
 import type { OptimizerName, Provider } from '../graph/index.js';
 import { defaultEvalBatch } from '../runner/embed.js';
+import { publishedVersions } from '../runner/pretrained/published.js';
 import type { CacheMode, ResizeMode, SmallClasses } from '../runner/run-options.js';
 import type { OptionRow } from './options.js';
 import { optional, required, toggle, withDefault } from './options.js';
@@ -28,6 +29,12 @@ export const network = {
     number({ min: 0, below: 1 }),
   ),
   freezeBn: toggle('batch normalization uses and keeps its running statistics'),
+};
+
+export const pretrained = {
+  usePretrained: toggle("start from torchvision's ImageNet weights, downloaded once into the user's cache"),
+  weights: optional('version', 'which of them, where there are two: v1, v2 (default: v1)', oneOf(publishedVersions)),
+  pretrained: optional('file', 'start from the weights in a .pth, .pt, .safetensors or .onnx file', path),
 };
 
 export const loss = {

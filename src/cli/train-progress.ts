@@ -1,6 +1,6 @@
 /** A training's events as lines for people. */
 import type { TrainEvent, TrainResult } from '../runner/train.js';
-import { count, counted, duration, evalStages, recallTable } from './format.js';
+import { count, counted, duration, evalStages, megabytes, recallTable } from './format.js';
 import type { Terminal } from './terminal.js';
 
 type Steps = Extract<TrainEvent, { kind: 'steps' }>;
@@ -61,12 +61,15 @@ export class TrainProgress {
     this.terminal.print(`${done} after ${counted(epoch, 'epoch')}, ${counted(step, 'step')}, ${took}`);
     if (files.checkpoint) this.terminal.print(`  to go on    ${files.checkpoint}`);
     if (best && files.best) this.terminal.print(`  best        ${files.best} (Recall@1 ${best.recall.toFixed(4)})`);
-    this.terminal.print(`  metrics     ${files.metrics}`);
+    if (files.metrics) this.terminal.print(`  metrics     ${files.metrics}`);
   }
 
   private readonly handlers: Handlers = {
     'check-progress': ({ split, done, total }) => {
       this.enter(`checking images of ${split}`, done, total);
+    },
+    'download-progress': ({ file, done, total }) => {
+      this.enter(`downloading ${file}`, done, total, megabytes);
     },
     start: ({ classes, images, stepsPerEpoch, epochs, paramCount, device, resumedFrom, skipped }) => {
       const { model, imageSize, batchSize, out } = this.options;
@@ -104,10 +107,10 @@ export class TrainProgress {
   };
 
   /** Shows how far a phase is; where lines stay, only that it begins. */
-  private enter(phase: string, done: number, total: number): void {
+  private enter(phase: string, done: number, total: number, text = count): void {
     if (phase !== this.phase && !this.terminal.live) this.print(`${phase} ...`);
     this.phase = phase;
-    this.line = `${phase} ${count(done)}/${count(total)}`;
+    this.line = `${phase} ${text(done)}/${text(total)}`;
   }
 
   private print(text: string): void {

@@ -4,6 +4,7 @@ import { backbones } from '../graph/models/index.js';
 import type { NetworkOptions, TrainingOptions } from '../graph/options.js';
 import type { NetworkLayout } from '../graph/state.js';
 import { UserError } from './errors.js';
+import { publishedFile } from './pretrained/published.js';
 import type { RunOptions } from './run-options.js';
 
 interface Rule {
@@ -110,7 +111,8 @@ export function requireTrainingOptions(options: Omit<TrainingOptions, 'dropout'>
 export function requireRunOptions(options: RunOptions): void {
   requireRules(options, runRules);
   requireBatch(options);
-  const { startEpoch, epochs, resume } = options;
+  const { model, pretrained, startEpoch, epochs, resume } = options;
+  if (pretrained?.kind === 'published') publishedFile(model, pretrained.weights);
   if (resume === undefined && startEpoch >= epochs) {
     throw new UserError(`--start-epoch ${startEpoch}: nothing is left of --epochs ${epochs}. Raise --epochs.`);
   }

@@ -1,5 +1,6 @@
 /** What a training run is made of, with every default resolved; `dws train` fills it from its options. */
 import type { Provider, TrainingOptions } from '../graph/options.js';
+import type { PretrainedSource } from './pretrained/load.js';
 
 export type ResizeMode = 'stretch' | 'cover' | 'contain';
 export type CacheMode = 'none' | 'ram';
@@ -32,6 +33,8 @@ export interface RunOptions
   savePrefix: string;
   /** Probability of dropout; 0.5 in models that have it unless given. */
   dropout?: number;
+  /** Weights to begin with; random ones unless given. */
+  pretrained?: PretrainedSource;
   /** Length of beta; what the data holds unless given. */
   classes?: number;
   /** Steps an epoch; one pass over the training images unless given. */

@@ -6,6 +6,8 @@ import type { Recall } from './retrieval.js';
 export type TrainEvent =
   /** Every image is decoded once before the training. */
   | { kind: 'check-progress'; split: 'train' | 'val'; done: number; total: number }
+  /** Pretrained weights come, in bytes. */
+  | { kind: 'download-progress'; file: string; done: number; total: number }
   | {
       kind: 'start';
       /** Classes and images in `train`. */

@@ -19,6 +19,7 @@ import { ImageLoader } from './data/loader.js';
 import { UserError } from './errors.js';
 import { MetricsWriter } from './metrics.js';
 import { requireProvider } from './ort.js';
+import { holdPretrained, obtainPretrained, recordedWeights, resumedPretrained } from './pretrained/begin.js';
 import { changedOptions, recordedOptions } from './resume.js';
 import type { RunOptions } from './run-options.js';
 import type { TrainHooks } from './train-events.js';
@@ -140,20 +141,24 @@ export async function openTraining(options: RunOptions, hooks: TrainHooks, close
   const training = trainingOptions(options, layout, listed.train);
   const resumed = options.resume === undefined ? undefined : await loadCheckpoint(options.resume);
   if (resumed) matchCheckpoint(resumed, { options: training, layout });
+  const resumedWeights = resumed && (await resumedPretrained(resumed, options, hooks.signal));
   const folder = await CheckpointFolder.open(options.out, { keep, prefix: savePrefix, resumed });
+  const weights = resumed ? undefined : await obtainPretrained(options, hooks);
 
   const thread = new ComputeThread(options);
   closers.push(() => thread.close());
   await thread.open('train_loop', training);
   hooks.signal.throwIfAborted();
   await holdState(thread, { training, layout, seed }, resumed?.state);
+  if (weights) await holdPretrained(thread, weights, layout, hooks);
 
   const loader = new ImageLoader({ imageSize, resize, workers, cache });
   closers.push(() => loader.close());
   const { train, val, skipped } = await checkSplits(listed, loader, skipBad, hooks);
   const plan = planBatches(train, options, dropoutBytes(layout, training));
   const stepsPerEpoch = options.batchNum ?? Math.max(1, Math.floor(train.images.length / batchSize));
-  const recorded = recordedOptions(options, train, stepsPerEpoch);
+  const initialWeights = weights ? recordedWeights(weights) : resumedWeights;
+  const recorded = { ...recordedOptions(options, train, stepsPerEpoch), initialWeights };
   const changes = resumed ? changedOptions(resumed, { training, recorded, seed }) : [];
   if (changes.length > 0) {
     hooks.onEvent({ kind: 'note', message: `unlike the run that wrote ${options.resume}: ${changes.join(', ')}` });

@@ -82,7 +82,6 @@ describe('options', () => {
   });
 
   it('an option that is not there yet', async () => {
-    expect(await refusal('--use-pretrained')).toMatch(/--use-pretrained: .*not there yet. Leave it out/);
     expect(await refusal('--gpus', '0,1')).toMatch(/--gpus 0,1: .*not there yet. Give one/);
   });
 

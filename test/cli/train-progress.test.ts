@@ -51,6 +51,11 @@ describe('without a terminal', () => {
     expect(printed(events)).toBe('evaluating: embedding images ...\n');
   });
 
+  it('says once that weights are downloaded', () => {
+    const events = [1, 2].map((done): TrainEvent => ({ kind: 'download-progress', file: 'a.pth', done, total: 2 }));
+    expect(printed(events)).toBe('downloading a.pth ...\n');
+  });
+
   it('prints Recall@k after each evaluation', () => {
     const recall = { 1: 0.31, 2: 0.37 };
     const text = printed([
@@ -78,4 +83,16 @@ it('rewrites one line on a terminal, which heartbeats keep moving', async () => 
     expect(written().split('\r\x1b[Kepoch 1/2  step 7/100').length).toBeGreaterThan(2);
   });
   expect(written()).not.toContain('\n');
+});
+
+it('shows how much of a download is there, on a terminal', () => {
+  vi.stubEnv('TERM', 'xterm');
+  const event: TrainEvent = { kind: 'download-progress', file: 'a.pth', done: 1_234_567, total: 102_530_333 };
+  expect(printed([event], { isTTY: true, columns: 200 })).toContain('downloading a.pth 1.2 MB/102.5 MB');
+});
+
+it('tells only of files that are there', () => {
+  const { output, written } = recorder({});
+  new TrainProgress(new Terminal(output), options).finish({ status: 'interrupted', epoch: 0, step: 0, files: {} });
+  expect(written()).toMatch(/^stopped after 0 epochs, 0 steps, .*\n$/);
 });

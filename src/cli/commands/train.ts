@@ -1,7 +1,6 @@
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadCheckpoint } from '../../runner/checkpoint.js';
-import { UserError } from '../../runner/errors.js';
 import { requireFreshFolder } from '../../runner/fresh-folder.js';
 import type { RunOptions } from '../../runner/run-options.js';
 import { train } from '../../runner/train.js';
@@ -9,14 +8,15 @@ import { deviceOptions } from '../device.js';
 import { graphOptions } from '../graph-options.js';
 import { onInterrupt } from '../interrupt.js';
 import type { OptionValues } from '../options.js';
-import { addExample, addOptions, optional, toggle, withDefault } from '../options.js';
-import { batches, device, loss, network, optimization, schedule, trainingData } from '../option-tables.js';
+import { addExample, addOptions, optional, withDefault } from '../options.js';
+import { batches, device, loss, network, optimization, pretrained, schedule, trainingData } from '../option-tables.js';
 import { integer, path, text } from '../parsers.js';
+import { pretrainedSource } from '../pretrained.js';
 import { takeRecordedOptions } from '../resumed.js';
 import { terminal } from '../terminal.js';
 import { TrainProgress } from '../train-progress.js';
 
-const backbone = { ...network, usePretrained: toggle('start from pretrained weights (not there yet)') };
+const backbone = { ...network, ...pretrained };
 
 const run = {
   out: optional(
@@ -43,15 +43,20 @@ type Values = OptionValues<
 >;
 
 function runOptions(values: Values): RunOptions {
-  const { usePretrained, device: name, gpus, threads, resume, out, ...rest } = graphOptions(values);
-  if (usePretrained) {
-    throw new UserError(
-      '--use-pretrained: starting from pretrained weights is not there yet. Leave it out to train from random weights, ' +
-        'or go on from a checkpoint of yours with --resume.',
-    );
-  }
+  const {
+    usePretrained,
+    weights,
+    pretrained: file,
+    device: name,
+    gpus,
+    threads,
+    resume,
+    out,
+    ...rest
+  } = graphOptions(values);
   return {
     ...rest,
+    pretrained: pretrainedSource({ usePretrained, weights, pretrained: file }),
     ...deviceOptions({ device: name, gpus, threads }),
     resume: resume || undefined,
     out: out ?? (resume ? dirname(resume) : join('runs', `${values.model}-${values.seed}`)),
