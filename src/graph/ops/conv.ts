@@ -10,7 +10,7 @@ import type { GraphBuilder, Value } from '../builder.js';
 import { slidingExtent } from '../onnx/operators.js';
 import type { Provider } from '../options.js';
 import type { Strategies } from './conv-strategies.js';
-import { convStrategies } from './conv-strategies.js';
+import { convStrategies, largestColumns } from './conv-strategies.js';
 import type { Pair } from './windows.js';
 import { rowSum } from './reduce.js';
 import { dilateSpatial, im2col, sliceSpatial } from './windows.js';
@@ -32,6 +32,7 @@ interface Conv extends ConvGeometry {
   kernel: Pair;
   size: Pair;
   extent: Pair;
+  largestColumns: number;
 }
 
 const swapBatch = (g: GraphBuilder, x: Value): Value => g.op('Transpose', [x], { perm: [1, 0, 2, 3] });
@@ -44,6 +45,9 @@ const attributes = ({ kernel, stride, padding }: Conv) => ({
 const asMatrix = (g: GraphBuilder, x: Value): Value => g.op('Reshape', [x, g.ints([x.shape[0] as number, -1])]);
 const asFeatures = ({ g, batch }: Conv, matrix: Value, [height, width]: Pair): Value =>
   g.op('Reshape', [matrix, g.ints([-1, batch, height, width])]);
+
+const sliceChannels = (g: GraphBuilder, x: Value, from: number, to: number): Value =>
+  to - from === x.shape[0] ? x : g.op('Slice', [x, g.ints([from]), g.ints([to]), g.ints([0])]);
 
 /** The weight as a matrix [out, in * k_h * k_w]. */
 const weightMatrix = ({ g, weight, filters }: Conv): Value => g.op('Reshape', [weight, g.ints([filters, -1])]);
@@ -84,7 +88,18 @@ export const forwardLowerings = {
 type Gradient = (c: Conv, dy: Value) => Value;
 
 export const weightLowerings: Record<string, Gradient> = {
-  im2col: (c, dy) => asWeight(c, c.g.op('Gemm', [asMatrix(c.g, dy), columnsOfInput(c)], { transB: 1 })),
+  /** A few input channels at a time, so that the shifted copies of large images need not all be alive at once. */
+  im2col: (c, dy) => {
+    const { g, x, channels, kernel, batch, extent } = c;
+    const perChannel = kernel[0] * kernel[1] * batch * extent[0] * extent[1];
+    const size = Math.ceil(channels / Math.ceil((channels * perChannel) / c.largestColumns));
+    const products: Value[] = [];
+    for (let from = 0; from < channels; from += size) {
+      const some = sliceChannels(g, x, from, Math.min(from + size, channels));
+      products.push(g.op('Gemm', [asMatrix(g, dy), columnsOfInput({ ...c, x: some })], { transB: 1 }));
+    }
+    return asWeight(c, products.length > 1 ? g.op('Concat', products, { axis: 1 }) : products[0]!);
+  },
   pointwise: (c, dy) => asWeight(c, c.g.op('Gemm', [asMatrix(c.g, dy), asMatrix(c.g, touched(c))], { transB: 1 })),
   /**
    * ONNX's Conv with batch and channels in each other's place: x as `in` images of N channels, dy as `out` filters with
@@ -116,6 +131,24 @@ export const inputLowerings: Record<string, Gradient> = {
       c.g,
       c.g.op('ConvTranspose', [swapBatch(c.g, dy), c.weight], { ...attributes(c), output_padding: extra }),
     );
+  },
+  /**
+   * Stride 1: the convolution of dy with the weight turned by 180 degrees and its channels and filters in each other's
+   * place, padded to the full product.
+   */
+  turned: (c, dy) => {
+    const { g, weight, filters, channels, kernel, padding } = c;
+    const taps = kernel[0] * kernel[1];
+    const backwards = g.ints(Array.from({ length: taps }, (_, i) => taps - 1 - i));
+    const flat = g.op('Reshape', [weight, g.ints([filters, channels, taps])]);
+    const turned = g.op('Transpose', [g.op('Gather', [flat, backwards], { axis: 2 })], { perm: [1, 0, 2] });
+    const pads = [0, 1].map((i) => kernel[i]! - 1 - padding[i]!);
+    const full = g.op('Conv', [swapBatch(g, dy), g.op('Reshape', [turned, g.ints([channels, filters, ...kernel])])], {
+      kernel_shape: [...kernel],
+      strides: [1, 1],
+      pads: [...pads, ...pads],
+    });
+    return swapBatch(g, full);
   },
   pointwise: (c, dy) => {
     const dx = c.g.op('Gemm', [weightMatrix(c), asMatrix(c.g, dy)], { transA: 1 });
@@ -163,21 +196,18 @@ export function conv2d(
     slidingExtent(height, kh, stride[0], 2 * padding[0]),
     slidingExtent(width, kw, stride[1], 2 * padding[1]),
   ];
+  const shape = { batch, channels, filters, kernel: [kh, kw] as Pair, size: [height, width] as Pair, extent };
+  const chosen = strategies ?? convStrategies(provider, { ...shape, stride, padding });
   const c: Conv = {
     g,
     x,
     weight,
     bias,
-    batch,
-    channels,
-    filters,
-    kernel: [kh, kw],
-    size: [height, width],
-    extent,
+    ...shape,
     stride,
     padding,
+    largestColumns: chosen.largestColumns ?? largestColumns,
   };
-  const chosen = strategies ?? convStrategies(provider, c);
   const y = forwardLowerings[chosen.forward](c);
   return g.differentiable(bias ? [x, weight, bias] : [x, weight], y, (dy) => {
     const db = bias?.tracked ? g.op('Reshape', [rowSum(g, asMatrix(g, dy), batch), g.ints([filters])]) : null;

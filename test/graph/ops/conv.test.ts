@@ -71,7 +71,11 @@ function strategiesFor({ w, stride, padding, x }: Case): Strategies[] {
   const reached = (x[2] + 2 * padding[0] - w[2]) % stride[0] < stride[0];
   const all: Strategies[] = [];
   for (const forward of ['conv', 'im2col', ...(pointwise ? (['pointwise'] as const) : [])] as const)
-    for (const input of ['convTranspose', ...(pointwise ? (['pointwise'] as const) : [])] as const)
+    for (const input of [
+      'convTranspose',
+      ...(stride[0] * stride[1] === 1 ? (['turned'] as const) : []),
+      ...(pointwise ? (['pointwise'] as const) : []),
+    ] as const)
       for (const weight of [
         'im2col',
         ...(reached ? (['swapped'] as const) : []),
@@ -79,7 +83,8 @@ function strategiesFor({ w, stride, padding, x }: Case): Strategies[] {
       ] as const)
         for (const gradients of stride[0] * stride[1] === 1 ? (['shared', 'apart'] as const) : (['apart'] as const))
           all.push({ forward, gradients, input, weight });
-  return all;
+  // One channel at a time.
+  return [...all, { ...all[0]!, gradients: 'apart', weight: 'im2col', largestColumns: 1 }];
 }
 
 describe('convolution', () => {
@@ -123,7 +128,9 @@ describe('convolution', () => {
   it('has a strategy for every provider and kind of shape', () => {
     for (const provider of ['cpu', 'cuda', 'webgpu'] as const) {
       for (const { x, w, stride, padding } of cases) {
-        const shape = { channels: x[0], kernel: [w[2], w[3]] as const, stride, padding, extent: [4, 4] as const };
+        const [channels, batch, ...size] = x;
+        const [filters, , ...kernel] = w;
+        const shape = { batch, channels, filters, kernel, stride, padding, size, extent: [4, 4] as const };
         const strategies = convStrategies(provider, shape);
         if (stride[0] > 1) expect(strategies.gradients).toBe('apart');
       }
