@@ -5,7 +5,7 @@ import { describeNetwork, TensorMap, unpack } from './flat.js';
 import { embed, imagesToFeatures } from './head.js';
 import { InferenceLayers } from './inference.js';
 import { encodeModel } from './onnx/schema.js';
-import { optimizerStep } from './optim.js';
+import { optimizer } from './optim.js';
 import type { NetworkOptions, TrainingOptions } from './options.js';
 import type { NetworkLayout } from './state.js';
 import { stateTensors } from './state.js';
@@ -20,11 +20,11 @@ type CoreState = Record<'params' | 'buffers' | 'beta', Value>;
 const stateInputs = (
   g: GraphBuilder,
   layout: NetworkLayout,
-  { optimizer, classes }: TrainingOptions,
+  { optimizer: kind, classes }: TrainingOptions,
   names?: string[],
 ) =>
   Object.fromEntries(
-    stateTensors(layout, optimizer, classes)
+    stateTensors(layout, kind, classes)
       .filter(({ name }) => !names || names.includes(name))
       .map(({ name, shape }) => [name, g.input(name, 'float32', shape)]),
   );
@@ -87,7 +87,8 @@ export function buildOptimizerModel(options: TrainingOptions): Uint8Array {
     options,
     names.filter((name) => name !== 'buffers'),
   );
-  const next = { ...state, ...optimizerStep(g, state, { params, beta }, learningRate, layout, options) };
+  const update = optimizer(g, state, layout, options)({ gradient: { params, beta }, learningRate });
+  const next = { ...state, ...update };
   for (const [name, value] of Object.entries(next)) g.output(`${name}_out`, value);
   return encodeModel(g.model('optimizer'));
 }
@@ -101,7 +102,7 @@ export function buildOptimizerModel(options: TrainingOptions): Uint8Array {
 export function buildTrainLoop(options: TrainingOptions): Uint8Array {
   const g = new GraphBuilder();
   const layout = describeNetwork(options);
-  const { batchSize, batchK, imageSize, optimizer, classes } = options;
+  const { batchSize, batchK, imageSize, classes } = options;
   const images = g.input('images', 'uint8', ['steps', batchSize, imageSize, imageSize, 3]);
   const labels = g.input('labels', 'int32', ['steps', batchSize]);
   const uniforms = g.input('uniforms', 'float32', ['steps', batchSize, batchK - 1]);
@@ -109,7 +110,7 @@ export function buildTrainLoop(options: TrainingOptions): Uint8Array {
   const dropout = bytes ? g.input('dropout', 'uint8', ['steps', bytes]) : null;
   const rates = { network: g.input('lr', 'float32', ['steps']), beta: g.input('lr_beta', 'float32', ['steps']) };
   const state = stateInputs(g, layout, options);
-  const names = stateTensors(layout, optimizer, classes).map(({ name }) => name);
+  const names = stateTensors(layout, options.optimizer, classes).map(({ name }) => name);
 
   const trips = g.op('Reshape', [g.op('Shape', [labels], { start: 0, end: 1 }), g.ints([])]);
   const result = g.loop(
@@ -119,12 +120,16 @@ export function buildTrainLoop(options: TrainingOptions): Uint8Array {
       const row = (data: Value) => body.op('Gather', [data, iteration], { axis: 0 });
       const before: Record<string, Value> = Object.fromEntries(names.map((name, i) => [name, carried[i]!]));
       const { params, buffers, beta } = before as unknown as CoreState;
+      const update = optimizer(body, before, layout, options);
       const features = imagesToFeatures(body, row(images), 'CNHW');
       const data = { features, labels: row(labels), uniforms: row(uniforms), dropout: dropout && row(dropout) };
       const step = trainingStep(body, { ...data, params, buffers, beta }, layout, options);
       const learningRate = { network: row(rates.network), beta: row(rates.beta) };
-      const update = optimizerStep(body, before, step.gradient, learningRate, layout, options);
-      const after: Record<string, Value> = { ...before, ...update, buffers: step.buffers };
+      const after: Record<string, Value> = {
+        ...before,
+        ...update({ gradient: step.gradient, learningRate }),
+        buffers: step.buffers,
+      };
       return { carried: names.map((name) => after[name]!), collected: [step.loss, step.pairs] };
     },
     'steps',

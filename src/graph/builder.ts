@@ -43,6 +43,8 @@ export class GraphBuilder {
   private readonly outputs: ValueInfoProto[] = [];
   private readonly constants = new Map<string, Value>();
   private readonly nameCounts = new Map<string, number>();
+  /** What each Reshape's output was made from. */
+  private readonly reshaped = new Map<string, Value>();
   private scopes: string[] = [];
 
   /** @param prefix put before every name: a subgraph's names must differ from those of the graph around it */
@@ -128,6 +130,19 @@ export class GraphBuilder {
   /** Adds a node with several outputs. */
   ops(type: string, inputs: readonly (Value | null)[], attributes: Attributes, outputs: number): Value[] {
     const types = this.infer(type, inputs, attributes, outputs);
+    if (type === 'Reshape') return [this.reshape(inputs as Value[], types[0]!)];
+    return this.node(type, inputs, attributes, types);
+  }
+
+  /** A Reshape of a Reshape is one of what that was made from: ONNX Runtime would join them, and change its order of nodes. */
+  private reshape([x, target]: Value[], type: TypedShape): Value {
+    const source = this.reshaped.get(x!.name) ?? x!;
+    const [value] = this.node('Reshape', [source, target!], {}, [type]);
+    this.reshaped.set(value!.name, source);
+    return value!;
+  }
+
+  private node(type: string, inputs: readonly (Value | null)[], attributes: Attributes, types: TypedShape[]): Value[] {
     const stem = this.unique([...this.scopes, type].join('/'));
     const values = types.map(({ dtype, shape }, i) => ({
       name: types.length > 1 ? `${stem}:${i}` : stem,

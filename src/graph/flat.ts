@@ -71,15 +71,25 @@ export function unpack(g: GraphBuilder, vector: Value, specs: readonly TensorSpe
 /**
  * Joins tensors to a flat vector.
  *
- * ONNX Runtime orders nodes depth first and takes a node's oldest inputs first. The last layer's tensor is the oldest
- * here, so that its gradient and then those before it are computed as the backward pass reaches them, and its working
- * memory is free again; in the other order the first layer's would come first and keep all the others' inputs alive.
+ * ONNX Runtime orders nodes depth first and runs a node's newest inputs first. The last layer's tensor is the newest here, so
+ * that its gradient and then those before it are computed as the backward pass reaches them, and its working memory is free
+ * again; in the other order the first layer's would come first and keep all the others' inputs alive. Matrices, the gradients of
+ * linear layers, are the oldest and come at the end: they are larger than the two tensors that they are the product of.
  */
 export function pack(g: GraphBuilder, tensors: readonly Value[]): Value {
   if (!tensors.length) return g.constant('float32', [0], []);
   return g.scope('pack', () => {
-    const vectors = tensors.toReversed().map((tensor) => g.op('Reshape', [tensor, g.ints([-1])]));
-    return g.op('Concat', vectors.reverse(), { axis: 0 });
+    const vectors = new Map<Value, Value>();
+    for (const isLast of [true, false]) {
+      for (const tensor of tensors.filter((x) => (x.shape.length === 2) === isLast)) {
+        vectors.set(tensor, g.op('Reshape', [tensor, g.ints([-1])]));
+      }
+    }
+    return g.op(
+      'Concat',
+      tensors.map((tensor) => vectors.get(tensor)!),
+      { axis: 0 },
+    );
   });
 }
 
