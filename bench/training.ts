@@ -16,7 +16,7 @@ export const benchOptions = (chosen: Pick<TrainingOptions, Chosen>): TrainingOpt
   beta: 1.2,
   learnBeta: true,
   normalizeWeights: false,
-  dropout: 0,
+  dropout: 0.5,
   freezeBn: false,
   backboneLrMult: 1,
   momentum: 0.9,

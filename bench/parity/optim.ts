@@ -1,6 +1,6 @@
 /** optim.json: a few steps of an optimizer on 1000 values. */
 import { GraphBuilder } from '../../src/graph/builder.js';
-import { optimizerStep } from '../../src/graph/optim.js';
+import { optimizer } from '../../src/graph/optim.js';
 import type { OptimizerName, TrainingOptions } from '../../src/graph/options.js';
 import type { NetworkLayout } from '../../src/graph/state.js';
 import type { DeviceOptions } from '../../src/runner/run-options.js';
@@ -37,7 +37,7 @@ export async function optimParity(golden: OptimCase, device: DeviceOptions): Pro
   const lr = g.input('lr', 'float32', []);
   const options = { optimizer: kind, momentum, weightDecay, backboneLrMult: 1 } as TrainingOptions;
   const layout = { paramCount: n, bodyCount: 0 } as NetworkLayout;
-  const next = optimizerStep(g, state, gradient, { network: lr, beta: lr }, layout, options);
+  const next = optimizer(g, state, layout, options)({ gradient, learningRate: { network: lr, beta: lr } });
   for (const [name, value] of Object.entries(next)) g.output(`${name}_out`, value);
   const runner = await Runner.open(g, device);
   let values: Feeds = Object.fromEntries(names.map(([name, length]) => [name, new Float32Array(length)]));

@@ -6,9 +6,11 @@
 import * as ort from 'onnxruntime-node';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { buildTrainLoop } from '../../src/graph/artifacts.js';
+import { buildTrainLoop, dropoutBytes } from '../../src/graph/artifacts.js';
+import { describeNetwork } from '../../src/graph/flat.js';
 import type { OptimizerName, Provider } from '../../src/graph/options.js';
 import { Philox } from '../../src/graph/philox.js';
+import { updatedInPlace } from '../../src/runner/compute.js';
 import { openSession } from '../../src/runner/ort.js';
 import { packageJson } from '../../src/runner/package-json.js';
 import { benchOptions, initialFeeds } from '../training.js';
@@ -41,7 +43,8 @@ const options = benchOptions({
   optimizer: values.optimizer as OptimizerName,
   provider: values.device as Provider,
 });
-let state = initialFeeds(options);
+const state = initialFeeds(options);
+const bytesOfDropout = dropoutBytes(describeNetwork(options), options);
 
 const opening = performance.now();
 const device = { device: options.provider, deviceId: 0, threads: Number(values.threads) };
@@ -61,6 +64,12 @@ function data(steps: number) {
     images: new ort.Tensor('uint8', bytes, [steps, batchSize, imageSize, imageSize, 3]),
     labels: new ort.Tensor('int32', labels, [steps, batchSize]),
     uniforms: float([steps, batchSize, batchK - 1], (array) => random.fillUnit(array)),
+    ...(bytesOfDropout > 0 && {
+      dropout: new ort.Tensor('uint8', random.fillBytes(new Uint8Array(steps * bytesOfDropout)), [
+        steps,
+        bytesOfDropout,
+      ]),
+    }),
     lr: float([steps], (array) => array.fill(1e-3)),
     lr_beta: float([steps], (array) => array.fill(0.1)),
   };
@@ -70,11 +79,8 @@ let loss = NaN;
 async function run(steps: number): Promise<number> {
   const feeds = { ...data(steps), ...state };
   const start = performance.now();
-  const out = await session.run(feeds);
+  const out = await session.run(feeds, updatedInPlace(session, state));
   const seconds = (performance.now() - start) / 1000 / steps;
-  state = Object.fromEntries(
-    Object.keys(state).map((name) => [name, out[`${name}_out`]! as ort.Tensor]),
-  ) as typeof state;
   loss = (out['losses']!.data as Float32Array).at(-1)!;
   return seconds;
 }

@@ -50,6 +50,18 @@ const toTensor = ({ data, dims }: PlainTensor): ort.Tensor => {
   return data instanceof Int32Array ? new ort.Tensor('int32', data, dims) : new ort.Tensor('uint8', data, dims);
 };
 
+/**
+ * Where a run puts its outputs: NAME_out into the memory of `tensors[NAME]`, others into tensors of their own. A Loop writes its
+ * outputs after its last step, when nothing reads its inputs any more: a large state need not exist twice.
+ */
+export const updatedInPlace = (
+  { outputNames }: InferenceSession,
+  tensors: Record<string, ort.Tensor>,
+): Record<string, ort.Tensor | null> =>
+  Object.fromEntries(
+    outputNames.map((name) => [name, (name.endsWith('_out') && tensors[name.slice(0, -'_out'.length)]) || null]),
+  );
+
 /** What allocators of ONNX Runtime, C++ and CUDA say when memory has run out. */
 const outOfMemory = /bad_alloc|failed to allocate|out of memory|cannot allocate|allocation fail/i;
 
@@ -94,7 +106,7 @@ export class Compute {
   }
 
   /**
-   * Runs an open graph. An output NAME_out replaces the held tensor NAME.
+   * Runs an open graph. An output NAME_out is written into the held tensor NAME.
    *
    * @throws UserError when the device has not enough memory; held tensors are then as before
    */
@@ -109,15 +121,14 @@ export class Compute {
       }),
     );
     const started = performance.now();
-    const results = await session.run(inputs).catch((error: unknown) => {
+    const into = updatedInPlace(session, Object.fromEntries(this.held));
+    const results = await session.run(inputs, into).catch((error: unknown) => {
       throw explain(error, graph, this.device);
     });
     const seconds = (performance.now() - started) / 1000;
     const outputs: PlainTensors = {};
     for (const [name, tensor] of Object.entries(results)) {
-      const state = name.replace(/_out$/, '');
-      if (name !== state && this.held.has(state)) this.held.set(state, tensor);
-      else outputs[name] = { data: tensor.data as PlainTensor['data'], dims: [...tensor.dims] };
+      if (into[name] === null) outputs[name] = { data: tensor.data as PlainTensor['data'], dims: [...tensor.dims] };
     }
     return { outputs, seconds };
   }
