@@ -6,12 +6,23 @@ import { checkpoint } from '../option-tables.js';
 import { path } from '../parsers.js';
 import { terminal } from '../terminal.js';
 
-const own = { checkpoint, out: { ...required('file', 'ONNX file to write', path), short: 'o' } };
+const own = {
+  checkpoint,
+  out: {
+    ...required(
+      'file',
+      'file to write: .onnx for a model with its weights inside, batch normalization folded; .safetensors for the ' +
+        "weights under torchvision's names, for PyTorch",
+      path,
+    ),
+    short: 'o',
+  },
+};
 
 export function addExport(program: Command): void {
   const command = program
     .command('export')
-    .description('write a checkpoint as one ONNX model: weights inside, batch normalization folded');
+    .description('write a checkpoint as one ONNX model, or as weights for PyTorch');
   addOptions(command, 'Options:', own);
   addExample(command, 'dws export --checkpoint runs/resnet18-0/best.safetensors -o model.onnx');
   command.action(async (values: OptionValues<typeof own>) => {
