@@ -1,7 +1,13 @@
 /** npm run bench -- NAME [options]: see each benchmark's file. */
+import { benchModels } from './models/main.js';
 import { benchStep } from './step/main.js';
+import { benchTorch } from './torch/main.js';
 
-const benchmarks: Record<string, (args: string[]) => Promise<void>> = { step: benchStep };
+const benchmarks: Record<string, (args: string[]) => Promise<void>> = {
+  models: benchModels,
+  step: benchStep,
+  torch: benchTorch,
+};
 
 const [name = '', ...args] = process.argv.slice(2);
 const benchmark = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
