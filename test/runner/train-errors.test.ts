@@ -33,7 +33,11 @@ describe('train refuses', () => {
     ['a batch of one class', { batchSize: 2 }, /^--batch-size 2 with --batch-k 2.*two classes/],
     ['more classes a batch than there are', { batchSize: 10 }, /takes 5 classes a batch, but .*train has 4/],
     ['classes smaller than batch-k', { batchSize: 8, batchK: 4 }, /4 of 4 classes have fewer than 4 images/],
-    ['an unknown model', { model: 'resnet19' }, /^--model resnet19: give one of resnet18, resnet34, resnet50/],
+    [
+      'an unknown model',
+      { model: 'resnet19' },
+      /^--model resnet19: give one of alexnet, .*resnet18, resnet34, resnet50/,
+    ],
     ['fewer classes than the data has', { classes: 3 }, /^--classes 3: .*train holds 4 classes/],
     ['an image size that is no size', { imageSize: 0 }, /^--image-size 0: give a whole number of 1 or more/],
     ['a rate that is no number', { lr: NaN }, /^--lr NaN: give a number of 0 or more/],
