@@ -6,12 +6,11 @@
 import * as ort from 'onnxruntime-node';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { buildTrainLoop, dropoutBytes } from '../../src/graph/artifacts.js';
+import { dropoutBytes } from '../../src/graph/artifacts.js';
 import { describeNetwork } from '../../src/graph/flat.js';
 import type { OptimizerName, Provider } from '../../src/graph/options.js';
 import { Philox } from '../../src/graph/philox.js';
-import { updatedInPlace } from '../../src/runner/compute.js';
-import { openSession } from '../../src/runner/ort.js';
+import { openTrainLoop, runInPlace } from '../../src/runner/in-place.js';
 import { packageJson } from '../../src/runner/package-json.js';
 import { benchOptions, initialFeeds } from '../training.js';
 
@@ -48,7 +47,7 @@ const bytesOfDropout = dropoutBytes(describeNetwork(options), options);
 
 const opening = performance.now();
 const device = { device: options.provider, deviceId: 0, threads: Number(values.threads) };
-const session = await openSession(buildTrainLoop(options), device);
+const session = await openTrainLoop(options, device);
 const sessionSeconds = (performance.now() - opening) / 1000;
 
 const random = new Philox(0, 'sampling');
@@ -79,7 +78,7 @@ let loss = NaN;
 async function run(steps: number): Promise<number> {
   const feeds = { ...data(steps), ...state };
   const start = performance.now();
-  const out = await session.run(feeds, updatedInPlace(session, state));
+  const out = await runInPlace(session, feeds, state);
   const seconds = (performance.now() - start) / 1000 / steps;
   loss = (out['losses']!.data as Float32Array).at(-1)!;
   return seconds;

@@ -94,9 +94,23 @@ def read_safetensors(path):
     }
 
 
+def calibrate(net, images):
+    """Running statistics that fit the images: in a deep random network, any others leave every image with the same embedding."""
+    norms = [m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1.0
+        norm.train()
+    net(images)
+    for norm in norms:
+        norm.momentum = 0.1
+        norm.eval()
+
+
 def write(folder, name, size):
     net = EmbeddingNet(name).eval()
     fill(net)
+    images = make_images(size)
+    calibrate(net, normalized(images))
     state = net.state_dict()
     torch.save(state, os.path.join(folder, "zip.pth"))
     parallel = type(state)((f"module.{key}", tensor) for key, tensor in state.items())
@@ -111,7 +125,6 @@ def write(folder, name, size):
         do_constant_folding=False,
         opset_version=13,
     )
-    images = make_images(size)
     images.tofile(os.path.join(folder, "images.bin"))
     net(normalized(images)).numpy().tofile(os.path.join(folder, "written.bin"))
 

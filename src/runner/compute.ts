@@ -4,7 +4,7 @@
  */
 import ort from 'onnxruntime-node';
 import type { InferenceSession } from 'onnxruntime-node';
-import { buildEvalModel, buildTrainLoop } from '../graph/artifacts.js';
+import { buildEvalModel } from '../graph/artifacts.js';
 import { describeNetwork } from '../graph/flat.js';
 import { initialState } from '../graph/init.js';
 import type { NetworkOptions, TrainingOptions } from '../graph/options.js';
@@ -12,6 +12,7 @@ import type { RetrievalOptions } from '../graph/retrieval.js';
 import { buildRetrievalModel } from '../graph/retrieval.js';
 import { stateTensors } from '../graph/state.js';
 import { UserError } from './errors.js';
+import { openTrainLoop, runInPlace } from './in-place.js';
 import { openSession } from './ort.js';
 import type { DeviceOptions } from './run-options.js';
 
@@ -24,10 +25,12 @@ export interface GraphOptions {
 
 export type GraphName = keyof GraphOptions;
 
-const builders: { [Name in GraphName]: (options: GraphOptions[Name]) => Uint8Array } = {
-  train_loop: buildTrainLoop,
-  eval_model: buildEvalModel,
-  retrieval: buildRetrievalModel,
+type Open<Options> = (options: Options, device: DeviceOptions) => Promise<InferenceSession>;
+
+const openers: { [Name in GraphName]: Open<GraphOptions[Name]> } = {
+  train_loop: openTrainLoop,
+  eval_model: (options, device) => openSession(buildEvalModel(options), device),
+  retrieval: (options, device) => openSession(buildRetrievalModel(options), device),
 };
 
 /** A tensor as it travels between threads. */
@@ -49,18 +52,6 @@ const toTensor = ({ data, dims }: PlainTensor): ort.Tensor => {
   if (data instanceof Float32Array) return new ort.Tensor('float32', data, dims);
   return data instanceof Int32Array ? new ort.Tensor('int32', data, dims) : new ort.Tensor('uint8', data, dims);
 };
-
-/**
- * Where a run puts its outputs: NAME_out into the memory of `tensors[NAME]`, others into tensors of their own. A Loop writes its
- * outputs after its last step, when nothing reads its inputs any more: a large state need not exist twice.
- */
-export const updatedInPlace = (
-  { outputNames }: InferenceSession,
-  tensors: Record<string, ort.Tensor>,
-): Record<string, ort.Tensor | null> =>
-  Object.fromEntries(
-    outputNames.map((name) => [name, (name.endsWith('_out') && tensors[name.slice(0, -'_out'.length)]) || null]),
-  );
 
 /** What allocators of ONNX Runtime, C++ and CUDA say when memory has run out. */
 const outOfMemory = /bad_alloc|failed to allocate|out of memory|cannot allocate|allocation fail/i;
@@ -85,7 +76,7 @@ export class Compute {
   async open<Name extends GraphName>(graph: Name, options: GraphOptions[Name]): Promise<void> {
     await this.release(graph);
     try {
-      this.sessions.set(graph, await openSession(builders[graph](options), this.device));
+      this.sessions.set(graph, await openers[graph](options, this.device));
     } catch (error) {
       throw error instanceof UserError ? error : explain(error, graph, this.device);
     }
@@ -121,15 +112,12 @@ export class Compute {
       }),
     );
     const started = performance.now();
-    const into = updatedInPlace(session, Object.fromEntries(this.held));
-    const results = await session.run(inputs, into).catch((error: unknown) => {
+    const results = await runInPlace(session, inputs, Object.fromEntries(this.held)).catch((error: unknown) => {
       throw explain(error, graph, this.device);
     });
     const seconds = (performance.now() - started) / 1000;
-    const outputs: PlainTensors = {};
-    for (const [name, tensor] of Object.entries(results)) {
-      if (into[name] === null) outputs[name] = { data: tensor.data as PlainTensor['data'], dims: [...tensor.dims] };
-    }
+    const plain = ({ data, dims }: ort.Tensor): PlainTensor => ({ data: data as PlainTensor['data'], dims: [...dims] });
+    const outputs = Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, plain(tensor)]));
     return { outputs, seconds };
   }
 

@@ -71,9 +71,10 @@ export function maxPool2d(
     const [y, indices] = g.ops('MaxPool', [x], attributes, 2) as [Value, Value];
     return g.differentiable([x], y, (dy) => {
       const count = numbers(x).reduce((a, b) => a * b, 1);
-      const zeros = g.op('Expand', [g.scalar(0), g.ints([count])]);
       const flat = (v: Value) => g.op('Reshape', [v, g.ints([-1])]);
-      const dx = g.op('ScatterElements', [zeros, flat(indices), flat(dy)], { axis: 0, reduction: 'add' });
+      const slopes = flat(dy);
+      const zeros = g.op('Expand', [zeroAfter(g, slopes), g.ints([count])]);
+      const dx = g.op('ScatterElements', [zeros, flat(indices), slopes], { axis: 0, reduction: 'add' });
       return [g.op('Reshape', [dx, g.ints(numbers(x))])];
     });
   }
@@ -91,6 +92,12 @@ export function maxPool2d(
     });
     return [handBack(g, x, parts, geometry)];
   });
+}
+
+/** A zero [1] that is known only once the vector is: ONNX Runtime would expand a constant's when it opens the session, and keep it. */
+function zeroAfter(g: GraphBuilder, vector: Value): Value {
+  const first = g.op('Gather', [vector, g.ints([0])], { axis: 0 });
+  return g.op('Cast', [g.op('Less', [first, first])], { to: 1 });
 }
 
 /** Mean of each window, padding counted as zeros (PyTorch's default `count_include_pad`). */
