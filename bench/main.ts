@@ -1,12 +1,18 @@
 /** npm run bench -- NAME [options]: see each benchmark's file. */
+import { benchLearn } from './learn/main.js';
+import { benchDamaged } from './data/damaged.js';
 import { benchModels } from './models/main.js';
 import { benchStep } from './step/main.js';
 import { benchTorch } from './torch/main.js';
+import { benchWeb } from './web/main.js';
 
 const benchmarks: Record<string, (args: string[]) => Promise<void>> = {
+  learn: benchLearn,
+  damaged: benchDamaged,
   models: benchModels,
   step: benchStep,
   torch: benchTorch,
+  web: benchWeb,
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -49,6 +49,7 @@ export const optimization = {
   optimizer: withDefault('name', `optimizer of the network: ${optimizers.join(', ')}`, oneOf(optimizers), 'sgd'),
   momentum: withDefault('number', 'momentum of SGD', number({ min: 0, below: 1 }), 0.9),
   wd: withDefault('number', 'L2 weight decay', notNegative, 0.0001),
+  clipNorm: optional('norm', 'scale the gradient down to this L2 norm where it is longer', number({ above: 0 })),
   backboneLrMult: withDefault(
     'number',
     'learning rate of the backbone but for its last layer, as a multiple of --lr',
@@ -87,7 +88,11 @@ export const imageReading = {
   skipBad: toggle('leave out files that are no readable images instead of stopping'),
 };
 
-export const dataPath = required('dir', 'folder with train/CLASS/* and val/CLASS/*', path);
+export const dataPath = required(
+  'dir',
+  'folder with train/CLASS/* and val/CLASS/*, CUB-200-2011, CARS-196 or Stanford Online Products, or a .csv manifest',
+  path,
+);
 
 export const trainingData = {
   dataPath,

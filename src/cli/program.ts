@@ -2,10 +2,13 @@
 import { Command } from 'commander';
 import { packageJson } from '../runner/package-json.js';
 import { addBuild } from './commands/build.js';
+import { addCheck } from './commands/check.js';
+import { addDemo } from './commands/demo.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
 import { addEval } from './commands/eval.js';
 import { addExport } from './commands/export.js';
+import { addGallery } from './commands/gallery.js';
 import { addPrepare } from './commands/prepare.js';
 import { addTrain } from './commands/train.js';
 import { addExample } from './options.js';
@@ -22,6 +25,18 @@ export function createProgram(): Command {
     // Errors are thrown, not exits: main.ts alone decides about exit codes.
     .exitOverride();
   addExample(program, 'dws train --data-path data/icons --model resnet18 --image-size 64 --batch-size 80');
-  for (const add of [addTrain, addEval, addEmbed, addExport, addBuild, addPrepare, addDoctor]) add(program);
+  for (const add of [
+    addTrain,
+    addEval,
+    addEmbed,
+    addExport,
+    addGallery,
+    addDemo,
+    addBuild,
+    addPrepare,
+    addCheck,
+    addDoctor,
+  ])
+    add(program);
   return program;
 }

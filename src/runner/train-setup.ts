@@ -13,15 +13,16 @@ import type { BatchPlan } from './data/batches.js';
 import { planBatches } from './data/batches.js';
 import { usableImages } from './data/check.js';
 import type { ImageSet } from './data/folder.js';
-import { openImageFolder } from './data/folder.js';
 import { listSome } from './data/list-some.js';
 import { ImageLoader } from './data/loader.js';
+import { openData } from './data/open-data.js';
 import { UserError } from './errors.js';
 import { MetricsWriter } from './metrics.js';
 import { requireProvider } from './ort.js';
 import { holdPretrained, obtainPretrained, recordedWeights, resumedPretrained } from './pretrained/begin.js';
 import { changedOptions, recordedOptions } from './resume.js';
 import type { RunOptions } from './run-options.js';
+import { TrainingBoard } from './tensorboard/training-board.js';
 import type { TrainHooks } from './train-events.js';
 
 /** Steps done, where a training stands or begins. */
@@ -50,9 +51,12 @@ export interface TrainSetup {
   thread: ComputeThread;
   folder: CheckpointFolder;
   metrics: MetricsWriter;
+  /** With `tensorboard`. */
+  board: TrainingBoard | undefined;
   start: Position;
   /** The checkpoint's, when resuming. */
   best: CheckpointMetadata['best'];
+  rollbacks: number;
 }
 
 /** Later in the list, closed first. */
@@ -68,6 +72,8 @@ function trainingOptions(options: RunOptions, layout: NetworkLayout, train: Imag
     freezeBn,
     device,
     lrBeta,
+    clipNorm,
+    nanPolicy,
     classes = train.classes.length,
   } = options;
   if (classes < train.classes.length) {
@@ -79,16 +85,18 @@ function trainingOptions(options: RunOptions, layout: NetworkLayout, train: Imag
     ...{ model, featDim, embedDim, imageSize, batchSize, batchK, classes, margin, nu, beta, normalizeWeights },
     ...{ optimizer, momentum, weightDecay, backboneLrMult, freezeBn, learnBeta: lrBeta > 0, provider: device },
     dropout: resolveDropout(options, layout),
+    // Absent when they are off: the checkpoints of other runs say nothing of them.
+    ...(clipNorm !== undefined && { clipNorm }),
+    ...(nanPolicy === 'skip' && { skipNotFinite: true }),
   };
 }
 
-/** Moves the resumed state, or makes a new one, into the thread. */
-async function holdState(
+/** Moves the state of a checkpoint into the thread. */
+export async function holdState(
   thread: ComputeThread,
-  { training, layout, seed }: { training: TrainingOptions; layout: NetworkLayout; seed: number },
-  state: TrainingState | undefined,
+  { training, layout }: { training: TrainingOptions; layout: NetworkLayout },
+  state: TrainingState,
 ): Promise<void> {
-  if (state === undefined) return thread.initialize(training, seed);
   const tensors = stateTensors(layout, training.optimizer, training.classes);
   await thread.hold(Object.fromEntries(tensors.map(({ name, shape }) => [name, { data: state[name]!, dims: shape }])));
 }
@@ -135,7 +143,7 @@ export async function openTraining(options: RunOptions, hooks: TrainHooks, close
   requireRunOptions(options);
   requireProvider(options);
   const { dataPath, seed, batchSize, imageSize, resize, workers, cache, keep, savePrefix, skipBad } = options;
-  const listed = { train: await openImageFolder(dataPath, 'train'), val: await openImageFolder(dataPath, 'val') };
+  const listed = { train: await openData(dataPath, 'train', options), val: await openData(dataPath, 'val', options) };
   planBatches(listed.train, options);
   const layout = requireLayout(options);
   const training = trainingOptions(options, layout, listed.train);
@@ -149,7 +157,8 @@ export async function openTraining(options: RunOptions, hooks: TrainHooks, close
   closers.push(() => thread.close());
   await thread.open('train_loop', training);
   hooks.signal.throwIfAborted();
-  await holdState(thread, { training, layout, seed }, resumed?.state);
+  if (resumed) await holdState(thread, { training, layout }, resumed.state);
+  else await thread.initialize(training, seed);
   if (weights) await holdPretrained(thread, weights, layout, hooks);
 
   const loader = new ImageLoader({ imageSize, resize, workers, cache });
@@ -165,11 +174,19 @@ export async function openTraining(options: RunOptions, hooks: TrainHooks, close
   }
 
   const start = startOf(options, resumed);
-  const metrics = await MetricsWriter.open(join(options.out, `${savePrefix}metrics.jsonl`), start.step);
+  const note = (message: string) => hooks.onEvent({ kind: 'note', message });
+  const { lostBest } = folder;
+  if (lostBest) {
+    note(`the best checkpoint (step ${lostBest.step}, Recall@1 ${lostBest.recall.toFixed(4)}) is damaged or missing`);
+  }
+  const metrics = await MetricsWriter.open(join(options.out, `${savePrefix}metrics.jsonl`), start.step, note);
   closers.push(() => metrics.close());
+  const board = options.tensorboard ? await TrainingBoard.open(options.out, start.step) : undefined;
+  if (board) closers.push(() => board.close());
   const best = resumed?.metadata.best ?? null;
+  const rollbacks = resumed?.metadata.rollbacks ?? 0;
   return {
     ...{ options, training, layout, recorded, train, val, skipped, plan, stepsPerEpoch },
-    ...{ loader, thread, folder, metrics, start, best },
+    ...{ loader, thread, folder, metrics, board, start, best, rollbacks },
   };
 }

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
+import { printableName } from '../../runner/data/printable-name.js';
 import { embedImages } from '../../runner/embed.js';
 import type { EmbeddingFormat } from '../../runner/embedding-files.js';
 import { writeEmbeddings } from '../../runner/embedding-files.js';
@@ -43,7 +44,7 @@ export function addEmbed(program: Command): void {
       { onCheck: progress('check'), onProgress: progress('embed') },
     );
     const files = await writeEmbeddings(out, format, embedded);
-    for (const { path, reason } of embedded.skipped) terminal.print(`left out ${path}: ${reason}`);
+    for (const { path, reason } of embedded.skipped) terminal.print(`left out ${printableName(path)}: ${reason}`);
     terminal.print(`${count(embedded.paths.length)} embeddings of ${embedded.dim} dimensions: ${files.join(', ')}`);
   });
 }

@@ -1,12 +1,14 @@
 /** The work that the decoding threads share: they take image after image off one list, until it is done. */
 import type { Resize } from './decode.js';
-import { BadImageError, decodeImage, flipHorizontally } from './decode.js';
+import { BadImageError, decodeImage, flipHorizontally, requireModest } from './decode.js';
 
 export interface DecodeTask {
   /** Each a file to decode, or pixels [size, size, 3] that were decoded before. */
   sources: readonly (string | Uint8Array)[];
   /** For each image, 1 to mirror it. */
   flips?: Uint8Array;
+  /** Looks at an image's header first and refuses those that would take too much memory. */
+  probe?: boolean;
   size: number;
   resize: Resize;
   /** Receives [sources, size, size, 3]; may be longer. */
@@ -28,7 +30,7 @@ export interface DecodeFailure {
  * @returns the images of this thread that could not be decoded
  */
 export async function runDecodeTask(task: DecodeTask): Promise<DecodeFailure[]> {
-  const { sources, flips, size, resize } = task;
+  const { sources, flips, probe, size, resize } = task;
   const next = new Int32Array(task.next);
   const bytes = size * size * 3;
   const failures: DecodeFailure[] = [];
@@ -36,6 +38,7 @@ export async function runDecodeTask(task: DecodeTask): Promise<DecodeFailure[]> 
     const source = sources[index]!;
     const target = new Uint8Array(task.out, index * bytes, bytes);
     try {
+      if (probe && typeof source === 'string') await requireModest(source);
       target.set(typeof source === 'string' ? await decodeImage(source, size, resize) : source);
       if (flips?.[index]) flipHorizontally(target, size);
     } catch (error) {

@@ -4,17 +4,18 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { UserError } from '../errors.js';
+import { errorCode } from '../files.js';
 import { listSome } from './list-some.js';
 
 export type Split = 'train' | 'val';
 
 export interface ImageSet {
-  /** The split's folder, absolute. */
+  /** The folder that holds the images, absolute: of an image folder the split's. */
   root: string;
   split: Split;
-  /** Names of the class folders, sorted by code unit: a class's place is its label. */
+  /** Names of the classes, in an order of their own (of class folders by code unit): a class's place is its label. */
   classes: string[];
-  /** By class, then by file name; `path` is absolute. */
+  /** By class, then by path by code unit; `path` is absolute. */
   images: { path: string; label: number }[];
 }
 
@@ -36,23 +37,30 @@ export function isImageName(name: string): boolean {
 
 const layout = (dataPath: string) => `Images belong in ${path.join(dataPath, '{train,val}', 'CLASS')}/.`;
 
-async function listFolder(folder: string, problem: (code: string) => string): Promise<Dirent[]> {
-  try {
-    return await readdir(folder, { withFileTypes: true });
-  } catch (error) {
-    throw new UserError(problem((error as NodeJS.ErrnoException).code ?? String(error)));
-  }
-}
-
 const reasons: Record<string, string> = {
   ENOENT: 'does not exist',
   ENOTDIR: 'is not a folder',
   EACCES: 'may not be read (permission denied)',
 };
 
-const describe = (code: string) => reasons[code] ?? `cannot be read (${code})`;
+/**
+ * Lists a folder.
+ *
+ * @param name what the error calls it
+ * @param advice sentence behind the error
+ * @throws UserError when it cannot be read
+ */
+export async function listFolder(folder: string, name: string, advice = ''): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    const code = errorCode(error) ?? String(error);
+    throw new UserError(`${name} ${reasons[code] ?? `cannot be read (${code})`}. ${advice}`.trimEnd());
+  }
+}
 
-const isFolder = async (entry: Dirent, folder: string) =>
+/** Whether an entry of `folder` is a folder, or a link to one. */
+export const isFolder = async (entry: Dirent, folder: string): Promise<boolean> =>
   entry.isDirectory() ||
   (entry.isSymbolicLink() &&
     (await stat(path.join(folder, entry.name)).then(
@@ -86,6 +94,33 @@ export function requireUsable(set: ImageSet): void {
   if (!holds(classSizes(set))) throw new UserError(`${set.root} ${otherwise}.`);
 }
 
+/** Names of the class folders inside of a folder, sorted by code unit; hidden ones are passed over. */
+export async function classFolders(entries: readonly Dirent[], folder: string): Promise<string[]> {
+  const names: string[] = [];
+  for (const entry of entries) {
+    if (!entry.name.startsWith('.') && (await isFolder(entry, folder))) names.push(entry.name);
+  }
+  return names.sort();
+}
+
+/** Names of the images in a class folder, sorted by code unit. @throws UserError when it cannot be read */
+export async function imageNames(folder: string): Promise<string[]> {
+  const entries = await listFolder(folder, `class folder ${folder}`);
+  return entries
+    .filter((entry) => !entry.isDirectory() && isImageName(entry.name))
+    .map((entry) => entry.name)
+    .sort();
+}
+
+/** @throws UserError that lists the class folders without any image, if there are some */
+export function requireImages(root: string, classes: readonly string[], empty: readonly string[]): void {
+  if (empty.length === 0) return;
+  throw new UserError(
+    `${root}: ${empty.length} of ${classes.length} class folders hold no image:\n${listSome(empty)}\n` +
+      `Remove them or add images (${imageExtensions.join(' ')}).`,
+  );
+}
+
 /**
  * Lists one split of an image folder. Hidden entries and files that are no images by their extension are passed over;
  * links are followed; folders inside of a class folder are not searched.
@@ -97,34 +132,22 @@ export function requireUsable(set: ImageSet): void {
 export async function openImageFolder(dataPath: string, split: Split): Promise<ImageSet> {
   const dataRoot = path.resolve(dataPath);
   const root = path.join(dataRoot, split);
-  const inside = await listFolder(dataRoot, (code) => `data folder ${dataRoot} ${describe(code)}. ${layout(dataRoot)}`);
+  const inside = await listFolder(dataRoot, `data folder ${dataRoot}`, layout(dataRoot));
   if (!inside.some((entry) => entry.name === split)) {
     throw new UserError(`${dataRoot} has no folder ${split}/ inside. ${layout(dataRoot)}`);
   }
-  const entries = await listFolder(root, (code) => `${root} ${describe(code)}. ${layout(dataRoot)}`);
-  const set: ImageSet = { root, split, classes: [], images: [] };
-  for (const entry of entries) {
-    if (!entry.name.startsWith('.') && (await isFolder(entry, root))) set.classes.push(entry.name);
-  }
-  set.classes.sort();
-  if (set.classes.length === 0) throw new UserError(`${root} has no class folders inside. ${layout(dataRoot)}`);
+  const classes = await classFolders(await listFolder(root, root, layout(dataRoot)), root);
+  if (classes.length === 0) throw new UserError(`${root} has no class folders inside. ${layout(dataRoot)}`);
 
+  const set: ImageSet = { root, split, classes, images: [] };
   const empty: string[] = [];
-  for (const [label, name] of set.classes.entries()) {
+  for (const [label, name] of classes.entries()) {
     const folder = path.join(root, name);
-    const files = (await listFolder(folder, (code) => `class folder ${folder} ${describe(code)}.`))
-      .filter((entry) => !entry.isDirectory() && isImageName(entry.name))
-      .map((entry) => entry.name)
-      .sort();
+    const files = await imageNames(folder);
     if (files.length === 0) empty.push(name);
     for (const file of files) set.images.push({ path: path.join(folder, file), label });
   }
-  if (empty.length > 0) {
-    throw new UserError(
-      `${root}: ${empty.length} of ${set.classes.length} class folders hold no image:\n${listSome(empty)}\n` +
-        `Remove them or add images (${imageExtensions.join(' ')}).`,
-    );
-  }
+  requireImages(root, classes, empty);
   requireUsable(set);
   return set;
 }

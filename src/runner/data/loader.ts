@@ -81,7 +81,10 @@ export class ImageLoader {
     if (cache && paths.some((path) => !cache.has(path))) throwFirst(await this.keep(paths, cache));
     const scratch = this.takeScratch(length);
     const sources = cache ? paths.map((path) => cache.get(path)!) : paths;
-    const bad = await this.fill(sources, scratch, this.options.imageSize, flips && Uint8Array.from(flips));
+    const bad = await this.fill(sources, scratch, {
+      size: this.options.imageSize,
+      flips: flips && Uint8Array.from(flips),
+    });
     const pixels = new Uint8Array(length);
     pixels.set(new Uint8Array(scratch, 0, length));
     this.spare.push(scratch);
@@ -92,12 +95,12 @@ export class ImageLoader {
   /**
    * Reads images without returning their pixels; with `cache: 'ram'` they are kept.
    *
-   * @returns the files that cannot be decoded, in the order of `paths`
+   * @returns the files that cannot be decoded, or not without more than 512 MiB of memory at once, in the order of `paths`
    */
   async check(paths: readonly string[]): Promise<BadImage[]> {
     if (this.cache !== undefined) return this.keep(paths, this.cache);
     const scratch = this.takeScratch(paths.length * checkSize ** 2 * 3);
-    const bad = await this.fill(paths, scratch, checkSize);
+    const bad = await this.fill(paths, scratch, { size: checkSize, probe: true });
     this.spare.push(scratch);
     return bad;
   }
@@ -132,16 +135,15 @@ export class ImageLoader {
   private async fill(
     sources: DecodeTask['sources'],
     out: SharedArrayBuffer,
-    size: number,
-    flips?: Uint8Array,
+    how: Pick<DecodeTask, 'size' | 'flips' | 'probe'>,
   ): Promise<BadImage[]> {
     if (this.closed) throw new Error('the image loader is closed');
     const next = new Int32Array(new SharedArrayBuffer(4));
-    const task: DecodeTask = { sources, flips, size, resize: this.options.resize, out, next: next.buffer };
+    const task: DecodeTask = { sources, ...how, resize: this.options.resize, out, next: next.buffer };
     const { pool } = this;
     const threads = Math.min(this.options.workers, sources.length);
     const work = pool
-      ? Promise.all(Array.from({ length: threads }, () => pool.run(task)))
+      ? Promise.all(Array.from({ length: threads }, () => pool.run(task).catch(explainEnd)))
       : runDecodeTask(task).then((failures) => [failures]);
     this.running.set(next, work);
     try {
@@ -158,7 +160,7 @@ export class ImageLoader {
   private async keep(paths: readonly string[], cache: Map<string, Uint8Array>): Promise<BadImage[]> {
     const missing = [...new Set(paths)].filter((path) => !cache.has(path));
     const out = new SharedArrayBuffer(missing.length * this.imageBytes);
-    const bad = await this.fill(missing, out, this.options.imageSize);
+    const bad = await this.fill(missing, out, { size: this.options.imageSize, probe: true });
     const failed = new Set(bad.map(({ path }) => path));
     for (const [index, path] of missing.entries()) {
       if (!failed.has(path)) cache.set(path, new Uint8Array(out, index * this.imageBytes, this.imageBytes));
@@ -170,6 +172,19 @@ export class ImageLoader {
     const spare = this.spare.pop();
     return spare !== undefined && spare.byteLength >= length ? spare : new SharedArrayBuffer(length);
   }
+}
+
+/** How Node.js and Piscina tell that a thread is gone, and not that its work has failed. */
+const threadEnded = /worker exited|Terminating worker thread|reaching memory limit/i;
+
+/** A thread that ends by itself has run out of memory, or a library has ended it. */
+function explainEnd(error: unknown): never {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!threadEnded.test(message)) throw error;
+  throw new UserError(
+    `a thread that decodes images has ended (${message}). Lower --workers if memory is short, and go on with --resume auto.`,
+    { cause: error },
+  );
 }
 
 function throwFirst([first]: readonly BadImage[]): void {

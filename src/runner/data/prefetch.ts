@@ -31,8 +31,8 @@ export interface PrefetchOptions {
   /** The epoch to stop before. */
   epochs: number;
   stepsPerEpoch: number;
-  /** How many steps the next run should hold, at least 1; asked when its decoding starts. Runs end with their epoch. */
-  stepsInNextRun: () => number;
+  /** How many steps the run from a step of its epoch on should hold, at least 1; asked when its decoding starts. Runs end with their epoch. */
+  stepsInNextRun: (step: number) => number;
   /** How many runs are decoded ahead of the one that the consumer holds, at least 1. */
   ahead: number;
 }
@@ -81,7 +81,7 @@ export async function* prefetchRuns(options: PrefetchOptions): AsyncGenerator<Tr
       epoch++;
       step = 0;
     }
-    const steps = Math.min(Math.max(1, stepsInNextRun()), stepsPerEpoch - step);
+    const steps = Math.min(Math.max(1, stepsInNextRun(step)), stepsPerEpoch - step);
     const run = decode({ epoch, step }, steps);
     // A failure is reported when the consumer gets there; until then it must not count as unhandled.
     run.catch(() => undefined);

@@ -50,7 +50,8 @@ describe('decodeImage', () => {
       expect(pixels).toHaveLength(8 * 8 * 3);
       expectClose(quarters(pixels, 8), [red, green, blue, white], 30);
     }
-    const square = (x: number, y: number, fill: string) => `<rect x="${x}" y="${y}" width="1" height="1" fill="${fill}"/>`;
+    const square = (x: number, y: number, fill: string) =>
+      `<rect x="${x}" y="${y}" width="1" height="1" fill="${fill}"/>`;
     const squares = square(0, 0, '#f00') + square(1, 0, '#0f0') + square(0, 1, '#00f');
     await writeFiles(folder.path, {
       'a.svg': `<svg xmlns="http://www.w3.org/2000/svg" width="2" height="2">${squares}</svg>`,
@@ -72,7 +73,10 @@ describe('decodeImage', () => {
     };
     for (const [orientation, expected] of Object.entries(upright)) {
       const file = at(`orientation-${orientation}.jpg`);
-      await sharp(image).withMetadata({ orientation: Number(orientation) }).jpeg({ quality: 100 }).toFile(file);
+      await sharp(image)
+        .withMetadata({ orientation: Number(orientation) })
+        .jpeg({ quality: 100 })
+        .toFile(file);
       expectClose(quarters(await decodeImage(file, 32, 'stretch'), 32), expected, 12);
     }
   });
@@ -120,7 +124,9 @@ describe('decodeImage', () => {
   });
 
   it('converts greyscale, 16 bits, palettes and CMYK to 8-bit sRGB', async () => {
-    const image = await opaque(blocks(['#000', '#555', '#aaa', '#fff'])).png().toBuffer();
+    const image = await opaque(blocks(['#000', '#555', '#aaa', '#fff']))
+      .png()
+      .toBuffer();
     const grey = [0x00, 0x55, 0xaa, 0xff].map((value) => [value, value, value]);
     await sharp(image).toColourspace('b-w').png().toFile(at('grey.png'));
     await sharp(image).toColourspace('grey16').png().toFile(at('grey-16.png'));

@@ -17,7 +17,10 @@ async function failure(dataPath: string, split: 'train' | 'val'): Promise<string
 describe('openImageFolder', () => {
   it('sorts classes and files by code unit and labels classes by their place', async () => {
     const root = path.join(folder.path, 'sorted');
-    await writeFiles(root, files('train/b/2.png', 'train/b/10.png', 'train/B/x.JPG', 'train/a/é.webp', 'train/a/z.avif'));
+    await writeFiles(
+      root,
+      files('train/b/2.png', 'train/b/10.png', 'train/B/x.JPG', 'train/a/é.webp', 'train/a/z.avif'),
+    );
     const set = await openImageFolder(root, 'train');
     expect(set.root).toBe(path.join(root, 'train'));
     expect(set.classes).toEqual(['B', 'a', 'b']);
@@ -34,7 +37,14 @@ describe('openImageFolder', () => {
     const root = path.join(folder.path, 'hidden');
     await writeFiles(
       root,
-      files('train/.cache/1.png', 'train/list.txt', 'train/x.png', 'train/a/1.png', 'train/a/.2.png', 'train/a/notes.txt'),
+      files(
+        'train/.cache/1.png',
+        'train/list.txt',
+        'train/x.png',
+        'train/a/1.png',
+        'train/a/.2.png',
+        'train/a/notes.txt',
+      ),
     );
     await writeFiles(root, files('train/b/1.png', 'train/b/deeper/2.png', 'train/b/folder.png/3.png'));
     const set = await openImageFolder(root, 'train');

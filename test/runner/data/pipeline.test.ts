@@ -9,7 +9,8 @@ import { pattern, temporaryFolder, writeFiles } from './images.js';
 const folder = temporaryFolder();
 
 beforeAll(async () => {
-  for (let i = 0; i < 12; i++) await writeFiles(folder.path, { [`train/${i % 4}/${i}.jpg`]: pattern(50, 40 + i, 3, i) });
+  for (let i = 0; i < 12; i++)
+    await writeFiles(folder.path, { [`train/${i % 4}/${i}.jpg`]: pattern(50, 40 + i, 3, i) });
 });
 
 /** A digest of each step's data, from `from` on. */

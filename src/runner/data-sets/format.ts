@@ -1,0 +1,27 @@
+/** What a data set's reader is. */
+import type { ImageSet, Split } from '../data/folder.js';
+
+export interface OpenOptions {
+  /** Keeps files that a list names and that are not there, for the check of the images to find. */
+  skipBad?: boolean;
+}
+
+/** What `--data-path` names. */
+export interface Place {
+  /** Absolute. */
+  path: string;
+  /** Whether it is a folder. */
+  isFolder: boolean;
+  /** Names inside of the folder; none of a file. */
+  names: ReadonlySet<string>;
+}
+
+export interface DataFormat {
+  name: string;
+  /** What belongs to it, for errors and help. */
+  layout: string;
+  /** Whether files that only this format has are there, be it not all of them. */
+  recognize: (place: Place) => boolean | Promise<boolean>;
+  /** @throws UserError naming the file, and the line, that can't be used */
+  open: (place: Place, split: Split, options: OpenOptions) => Promise<ImageSet>;
+}
