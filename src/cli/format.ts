@@ -49,4 +49,5 @@ export const evalStages: Record<EvalStage, string> = {
   check: 'checking images',
   embed: 'embedding images',
   search: 'searching neighbors',
+  cluster: 'clustering, round',
 };

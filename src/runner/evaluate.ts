@@ -3,21 +3,28 @@ import type { NetworkOptions } from '../graph/options.js';
 import { ComputeThread } from './compute-thread.js';
 import { usableImages } from './data/check.js';
 import type { ImageSet, Split } from './data/folder.js';
-import { openImageFolder } from './data/folder.js';
 import type { BadImage } from './data/loader.js';
 import { ImageLoader } from './data/loader.js';
+import { openData } from './data/open-data.js';
 import type { EmbedOptions } from './embed.js';
 import { defaultEvalBatch, embedOn, holdNetwork } from './embed.js';
+import type { EmbeddingMetrics, MeasureStage } from './metrics/measure.js';
+import { measureEmbeddings } from './metrics/measure.js';
 import { requireProvider } from './ort.js';
 import type { Recall } from './retrieval.js';
 import { recallKs, recallOn } from './retrieval.js';
 import { loadNetwork } from './trained-network.js';
 
-/** What an evaluation is doing: decoding every image once, embedding them, or searching neighbors. */
-export type EvalStage = 'check' | 'embed' | 'search';
+/** What an evaluation is doing: decoding every image once, embedding them, searching neighbors, or clustering. */
+export type EvalStage = 'check' | 'embed' | MeasureStage;
+
+/** Recall@k, or also what `measureEmbeddings` gives. */
+export type MetricsChoice = 'recall' | 'all';
 
 export interface EvalHooks {
   onProgress?: (stage: EvalStage, done: number, total: number) => void;
+  /** Gets what the images are embedded as, [images, embedDim], before it is searched. */
+  onEmbeddings?: (embeddings: Float32Array) => Promise<void>;
   signal?: AbortSignal;
 }
 
@@ -31,7 +38,7 @@ export async function evaluateOn(
   network: NetworkOptions,
   set: ImageSet,
   loader: ImageLoader,
-  { onProgress, signal }: EvalHooks,
+  { onProgress, onEmbeddings, signal }: EvalHooks,
   batchSize: number = defaultEvalBatch,
 ): Promise<Recall> {
   const stage = (name: EvalStage) => ({
@@ -41,20 +48,25 @@ export async function evaluateOn(
   const paths = set.images.map(({ path }) => path);
   const labels = Int32Array.from(set.images, ({ label }) => label);
   const embeddings = await embedOn(thread, { network, loader, paths, batchSize }, stage('embed'));
+  await onEmbeddings?.(embeddings);
   return recallOn(thread, embeddings, network.embedDim, labels, recallKs, stage('search'));
 }
 
 export interface EvaluateOptions extends EmbedOptions {
   /** File written by a training. */
   checkpoint: string;
-  /** Folder with a folder for the split inside. */
+  /** What `openData` takes. */
   dataPath: string;
   /** `val` unless given. */
   split?: Split;
+  /** `recall` unless given. */
+  metrics?: MetricsChoice;
 }
 
 export interface Evaluation {
   recall: Recall;
+  /** With `metrics: 'all'`. */
+  metrics?: EmbeddingMetrics;
   images: number;
   classes: number;
   /** Images that can't be read, with `skipBad`. */
@@ -72,8 +84,8 @@ export async function evaluate(options: EvaluateOptions, hooks: EvalHooks = {}):
   requireProvider(options);
   const trained = await loadNetwork(options.checkpoint);
   const { network } = trained;
-  const { resize = trained.resize, split = 'val', workers, skipBad, batchSize } = options;
-  const listed = await openImageFolder(options.dataPath, split);
+  const { resize = trained.resize, split = 'val', workers, skipBad, batchSize, metrics: choice } = options;
+  const listed = await openData(options.dataPath, split, { skipBad });
   const loader = new ImageLoader({ imageSize: network.imageSize, resize, workers, cache: 'none' });
   const thread = new ComputeThread(options);
   try {
@@ -86,10 +98,16 @@ export async function evaluate(options: EvaluateOptions, hooks: EvalHooks = {}):
       },
     });
     const started = performance.now();
-    const recall = await evaluateOn(thread, network, set, loader, hooks, batchSize);
+    let metrics: EmbeddingMetrics | undefined;
+    const labels = Int32Array.from(set.images, ({ label }) => label);
+    const onEmbeddings = async (embeddings: Float32Array) => {
+      await hooks.onEmbeddings?.(embeddings);
+      if (choice === 'all') metrics = await measureEmbeddings(thread, embeddings, network.embedDim, labels, hooks);
+    };
+    const recall = await evaluateOn(thread, network, set, loader, { ...hooks, onEmbeddings }, batchSize);
     const seconds = (performance.now() - started) / 1000;
-    const classes = new Set(set.images.map(({ label }) => label)).size;
-    return { recall, images: set.images.length, classes, skipped, seconds };
+    const classes = new Set(labels).size;
+    return { recall, metrics, images: set.images.length, classes, skipped, seconds };
   } finally {
     await Promise.all([thread.close(), loader.close()]);
   }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Split } from '../../runner/data/folder.js';
+import type { MetricsChoice } from '../../runner/evaluate.js';
 import { evaluate } from '../../runner/evaluate.js';
 import { deviceOptions } from '../device.js';
 import { count, duration, evalStages, recallTable } from '../format.js';
@@ -9,11 +10,18 @@ import { dataPath, device, inference } from '../option-tables.js';
 import { oneOf } from '../parsers.js';
 import { terminal } from '../terminal.js';
 
+const metricsChoices: MetricsChoice[] = ['recall', 'all'];
 const splits: Split[] = ['train', 'val'];
 
 const own = {
   dataPath,
   split: withDefault('name', 'folder to evaluate: train, val', oneOf(splits), 'val'),
+  metrics: withDefault(
+    'which',
+    'recall, or all: also precision_at_1, r_precision, mean_average_precision_at_r, NMI and AMI as in pytorch-metric-learning',
+    oneOf(metricsChoices),
+    'recall',
+  ),
   ...inference,
 };
 
@@ -26,10 +34,11 @@ export function addEval(program: Command): void {
   addExample(command, 'dws eval --checkpoint runs/resnet18-0/best.safetensors --data-path data/icons');
   command.action(async (values: OptionValues<typeof own & typeof device>) => {
     const options = { ...values, ...deviceOptions(values) };
-    const { recall, images, classes, skipped, seconds } = await evaluate(options, {
+    const { recall, metrics, images, classes, skipped, seconds } = await evaluate(options, {
       onProgress: (stage, done, total) => terminal.status(`${evalStages[stage]} ${count(done)}/${count(total)}`),
     });
     terminal.print(recallTable(values.split, recall));
+    for (const [name, value] of Object.entries(metrics ?? {})) terminal.print(`${name}  ${value.toFixed(4)}`);
     const left = skipped.length > 0 ? `, ${count(skipped.length)} left out` : '';
     terminal.print(`${count(images)} images of ${count(classes)} classes${left}, evaluated in ${duration(seconds)}`);
   });
