@@ -1,4 +1,4 @@
-// Installs the locked dependencies when they are missing or older than the lock file, and builds dist/ when src/ is newer.
+// Installs the locked dependencies when they are missing or older than the lock file, and builds dist/ when its sources are newer.
 // Every npm script that a fresh clone may start with runs this first.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -26,8 +26,9 @@ if (modified(path.join(root, 'node_modules/.package-lock.json')) < modified(path
   run(npm, ['ci', '--no-audit', '--no-fund']);
 }
 const stamp = path.join(root, 'dist/.built');
-if (modified(stamp) < Math.max(newest(path.join(root, 'src')), modified(path.join(root, 'package.json')))) {
+const sources = ['src', 'examples/web'].map((folder) => newest(path.join(root, folder)));
+if (modified(stamp) < Math.max(...sources, modified(path.join(root, 'package.json')))) {
   console.error('building dist/ ...');
-  run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json']);
+  run(npm, ['run', '--silent', 'build']);
   writeFileSync(stamp, '');
 }

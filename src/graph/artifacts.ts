@@ -2,6 +2,7 @@
 import type { Value } from './builder.js';
 import { GraphBuilder } from './builder.js';
 import { describeNetwork, TensorMap, unpack } from './flat.js';
+import { clipGradient, gradientNorm, skipNotFinite } from './guard.js';
 import { embed, imagesToFeatures } from './head.js';
 import { InferenceLayers } from './inference.js';
 import { encodeModel } from './onnx/schema.js';
@@ -9,6 +10,7 @@ import { optimizer } from './optim.js';
 import type { NetworkOptions, TrainingOptions } from './options.js';
 import type { NetworkLayout } from './state.js';
 import { stateTensors } from './state.js';
+import { stepLoop } from './step-loop.js';
 import { trainingStep } from './step.js';
 
 /** How `training_model.onnx` takes its images: decoded bytes, or feature maps that are normalized already. */
@@ -87,7 +89,10 @@ export function buildOptimizerModel(options: TrainingOptions): Uint8Array {
     options,
     names.filter((name) => name !== 'buffers'),
   );
-  const update = optimizer(g, state, layout, options)({ gradient: { params, beta }, learningRate });
+  const { clipNorm } = options;
+  const tensors = clipNorm === undefined ? [] : [...unpack(g, params, layout.params).values()];
+  const clipped = clipGradient(g, params, gradientNorm(g, tensors, { clipNorm }), { clipNorm });
+  const update = optimizer(g, state, layout, options)({ gradient: { params: clipped, beta }, learningRate });
   const next = { ...state, ...update };
   for (const [name, value] of Object.entries(next)) g.output(`${name}_out`, value);
   return encodeModel(g.model('optimizer'));
@@ -97,46 +102,33 @@ export function buildOptimizerModel(options: TrainingOptions): Uint8Array {
  * K whole steps in one Loop; K is the first dimension of the data.
  *
  * Inputs: `images` uint8 [steps, N, H, W, 3], `labels` int32 [steps, N], `uniforms` [steps, N, batchK - 1], `dropout` uint8
- * [steps, dropoutBytes] where there are some, `lr` and `lr_beta` [steps], and the state by name. Outputs: NAME_out for each state tensor, `losses` [steps], `pairs` int32 [steps].
+ * [steps, dropoutBytes] where there are some, `lr` and `lr_beta` [steps], and the state by name. Outputs: NAME_out for each state tensor, `losses` [steps], `pairs` int32
+ * [steps], and with clipping or skipping `gradient_norms` [steps], before the clipping.
  */
 export function buildTrainLoop(options: TrainingOptions): Uint8Array {
   const g = new GraphBuilder();
   const layout = describeNetwork(options);
-  const { batchSize, batchK, imageSize, classes } = options;
+  const { batchSize, batchK, imageSize } = options;
   const images = g.input('images', 'uint8', ['steps', batchSize, imageSize, imageSize, 3]);
   const labels = g.input('labels', 'int32', ['steps', batchSize]);
   const uniforms = g.input('uniforms', 'float32', ['steps', batchSize, batchK - 1]);
   const bytes = dropoutBytes(layout, options);
   const dropout = bytes ? g.input('dropout', 'uint8', ['steps', bytes]) : null;
   const rates = { network: g.input('lr', 'float32', ['steps']), beta: g.input('lr_beta', 'float32', ['steps']) };
-  const state = stateInputs(g, layout, options);
-  const names = stateTensors(layout, options.optimizer, classes).map(({ name }) => name);
-
-  const trips = g.op('Reshape', [g.op('Shape', [labels], { start: 0, end: 1 }), g.ints([])]);
-  const result = g.loop(
-    trips,
-    names.map((name) => state[name]!),
-    (body, iteration, carried) => {
-      const row = (data: Value) => body.op('Gather', [data, iteration], { axis: 0 });
-      const before: Record<string, Value> = Object.fromEntries(names.map((name, i) => [name, carried[i]!]));
-      const { params, buffers, beta } = before as unknown as CoreState;
-      const update = optimizer(body, before, layout, options);
-      const features = imagesToFeatures(body, row(images), 'CNHW');
-      const data = { features, labels: row(labels), uniforms: row(uniforms), dropout: dropout && row(dropout) };
-      const step = trainingStep(body, { ...data, params, buffers, beta }, layout, options);
-      const learningRate = { network: row(rates.network), beta: row(rates.beta) };
-      const after: Record<string, Value> = {
-        ...before,
-        ...update({ gradient: step.gradient, learningRate }),
-        buffers: step.buffers,
-      };
-      return { carried: names.map((name) => after[name]!), collected: [step.loss, step.pairs] };
-    },
-    'steps',
-  );
-  names.forEach((name, i) => g.output(`${name}_out`, result.carried[i]!));
-  g.output('losses', result.collected[0]!);
-  g.output('pairs', result.collected[1]!);
+  stepLoop(g, labels, stateInputs(g, layout, options), (body, row, before) => {
+    const { params, buffers, beta } = before as unknown as CoreState;
+    const update = optimizer(body, before, layout, options);
+    const features = imagesToFeatures(body, row(images), 'CNHW');
+    const data = { features, labels: row(labels), uniforms: row(uniforms), dropout: dropout && row(dropout) };
+    const step = trainingStep(body, { ...data, params, buffers, beta }, layout, options);
+    const { loss, pairs } = step;
+    const norm = gradientNorm(body, step.gradient.tensors, options);
+    const gradient = { ...step.gradient, params: clipGradient(body, step.gradient.params, norm, options) };
+    const learningRate = { network: row(rates.network), beta: row(rates.beta) };
+    const after = { ...before, ...update({ gradient, learningRate }), buffers: step.buffers };
+    const state = skipNotFinite(body, { before, after, loss, norm }, options);
+    return { state, loss, pairs, ...(norm && { rows: { gradient_norms: norm } }) };
+  });
   return encodeModel(g.model('train_loop'));
 }
 

@@ -105,13 +105,13 @@ export class GraphBuilder {
 
   /** A named float32 initializer: a weight that is part of the model. */
   weight(name: string, shape: readonly number[], values: Float32Array): Value {
-    this.initializers.push({
-      name,
-      dims: [...shape],
-      dataType: dtypeCode.float32,
-      rawData: rawData('float32', values),
-    });
-    return { name, dtype: 'float32', shape, tracked: false };
+    return this.tensor(name, 'float32', shape, rawData('float32', values));
+  }
+
+  /** A named initializer of any type, from its little-endian bytes. */
+  tensor(name: string, dtype: DType, shape: readonly number[], bytes: Uint8Array): Value {
+    this.initializers.push({ name, dims: [...shape], dataType: dtypeCode[dtype], rawData: bytes });
+    return { name, dtype, shape, tracked: false };
   }
 
   scalar(value: number, dtype: DType = 'float32'): Value {

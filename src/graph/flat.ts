@@ -68,6 +68,10 @@ export function unpack(g: GraphBuilder, vector: Value, specs: readonly TensorSpe
   });
 }
 
+/** Tensors in the order in which to write what follows each of them, see `pack`. */
+export const packOrder = (tensors: readonly Value[]): Value[] =>
+  [true, false].flatMap((isMatrix) => tensors.filter(({ shape }) => (shape.length === 2) === isMatrix));
+
 /**
  * Joins tensors to a flat vector.
  *
@@ -79,12 +83,7 @@ export function unpack(g: GraphBuilder, vector: Value, specs: readonly TensorSpe
 export function pack(g: GraphBuilder, tensors: readonly Value[]): Value {
   if (!tensors.length) return g.constant('float32', [0], []);
   return g.scope('pack', () => {
-    const vectors = new Map<Value, Value>();
-    for (const isLast of [true, false]) {
-      for (const tensor of tensors.filter((x) => (x.shape.length === 2) === isLast)) {
-        vectors.set(tensor, g.op('Reshape', [tensor, g.ints([-1])]));
-      }
-    }
+    const vectors = new Map(packOrder(tensors).map((tensor) => [tensor, g.op('Reshape', [tensor, g.ints([-1])])]));
     return g.op(
       'Concat',
       tensors.map((tensor) => vectors.get(tensor)!),

@@ -18,3 +18,6 @@ export type { Purpose } from './philox.js';
 export { Philox } from './philox.js';
 export type { Init, NetworkLayout, StateTensor, TensorSpec, TrainingState } from './state.js';
 export { optimizerVectors, stateTensors } from './state.js';
+export type { WebModel, WebModelOptions } from './web-export.js';
+export { buildWebModel } from './web-export.js';
+export type { WebModelInfo, WebVariant, WebVariantName } from './web-model.js';

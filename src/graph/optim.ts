@@ -1,6 +1,6 @@
 /** Optimizers as a few element-wise nodes over flat vectors, with PyTorch's conventions. */
 import type { GraphBuilder, Value } from './builder.js';
-import type { OptimizerName, TrainingOptions } from './options.js';
+import type { OptimizerName, UpdateOptions } from './options.js';
 import type { NetworkLayout } from './state.js';
 
 type Vectors = Record<string, Value>;
@@ -27,7 +27,7 @@ type Scale = (g: GraphBuilder, direction: Value, learningRate: Value) => Value;
 const plain: Scale = (g, direction, learningRate) => g.op('Mul', [direction, learningRate]);
 
 /** The first `bodyCount` values of the network's parameters move at `backboneLrMult` times the learning rate. */
-function scaleOf({ bodyCount, paramCount }: NetworkLayout, { backboneLrMult }: TrainingOptions): Scale {
+function scaleOf({ bodyCount, paramCount }: NetworkLayout, { backboneLrMult }: UpdateOptions): Scale {
   if (backboneLrMult === 1) return plain;
   return (g, direction, learningRate) => {
     const sizes = g.ints([bodyCount, paramCount - bodyCount]);
@@ -41,7 +41,7 @@ function scaleOf({ bodyCount, paramCount }: NetworkLayout, { backboneLrMult }: T
 function sgd(
   g: GraphBuilder,
   { parameter, velocity }: Record<'parameter' | 'velocity', Value>,
-  { momentum, weightDecay }: TrainingOptions,
+  { momentum, weightDecay }: UpdateOptions,
   scale: Scale,
 ): (gradient: Value, learningRate: Value) => { parameter: Value; velocity: Value } {
   const decayed = weightDecayed(g, parameter, weightDecay);
@@ -60,7 +60,7 @@ function average(g: GraphBuilder, old: Value, rate: number): (x: Value) => Value
   return (x) => g.op('Add', [kept, times(g, x, 1 - rate)]);
 }
 
-type NetworkOptimizer = (g: GraphBuilder, state: Vectors, options: TrainingOptions, scale: Scale) => Update;
+type NetworkOptimizer = (g: GraphBuilder, state: Vectors, options: UpdateOptions, scale: Scale) => Update;
 
 /**
  * One step of Adam: m' = b1 m + (1 - b1) d, v' = b2 v + (1 - b2) d^2, p' = p - lr (m' / c1) / (sqrt(v' / c2) + eps), where
@@ -125,7 +125,7 @@ export function optimizer(
   g: GraphBuilder,
   state: Vectors,
   layout: NetworkLayout,
-  options: TrainingOptions,
+  options: UpdateOptions,
 ): (inputs: UpdateInputs) => Vectors {
   const updateNetwork = g.scope('optimizer', () =>
     networkOptimizers[options.optimizer](g, state, options, scaleOf(layout, options)),

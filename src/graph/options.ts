@@ -46,5 +46,21 @@ export interface TrainingOptions extends NetworkOptions {
   momentum: number;
   /** L2 weight decay, of the network and of beta. */
   weightDecay: number;
+  /**
+   * The gradient of all of the network's parameters is scaled down to this L2 norm where it is longer; beta's is not part of
+   * it. Not clipped when absent.
+   */
+  clipNorm?: number;
+  /** Leaves out the update of a step whose loss or gradient is not finite: the state stays as it was. */
+  skipNotFinite?: boolean;
   provider: Provider;
 }
+
+/** What the sampling of negatives and the loss take. */
+export type LossOptions = Pick<TrainingOptions, 'batchK' | 'margin' | 'nu' | 'learnBeta' | 'normalizeWeights'>;
+
+/** What the update takes. */
+export type UpdateOptions = Pick<
+  TrainingOptions,
+  'optimizer' | 'learnBeta' | 'momentum' | 'weightDecay' | 'backboneLrMult'
+>;

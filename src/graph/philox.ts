@@ -18,6 +18,8 @@ const purposes = {
   sampling: 4,
   /** Bytes of dropout. */
   dropout: 5,
+  /** The map of a gallery. */
+  map: 6,
 } as const;
 
 export type Purpose = keyof typeof purposes;
@@ -174,5 +176,12 @@ export class Philox {
       places.set(j, places.get(i) ?? i);
       return chosen;
     });
+  }
+
+  /** k integers of [0, n) in random order: distinct ones, or as evenly repeated as possible when k > n. */
+  chooseEvenly(n: number, k: number): number[] {
+    const chosen: number[] = [];
+    while (chosen.length < k) chosen.push(...this.choose(n, Math.min(k - chosen.length, n)));
+    return chosen;
   }
 }

@@ -5,7 +5,8 @@ import { TensorMap, pack, unpack } from './flat.js';
 import { embed } from './head.js';
 import { marginLoss } from './loss.js';
 import { randomDropout } from './ops/dropout.js';
-import type { NetworkOptions, Provider, TrainingOptions } from './options.js';
+import type { Layers } from './nn.js';
+import type { LossOptions, NetworkOptions, Provider, TrainingOptions } from './options.js';
 import { sampleNegatives, samplingWeights } from './sampling.js';
 import type { NetworkLayout } from './state.js';
 import type { TrainingMode } from './training.js';
@@ -17,8 +18,8 @@ export interface NetworkGraph {
   embeddings: Value;
   /** The flat running statistics after this batch. */
   buffers: Value;
-  /** The flat gradient of a scalar with respect to the parameters, and those with respect to `others`. */
-  gradients(loss: Value, others?: readonly Value[]): { params: Value; others: Value[] };
+  /** The flat gradient of a scalar with respect to the parameters, the tensors in it, and those with respect to `others`. */
+  gradients(loss: Value, others?: readonly Value[]): { params: Value; tensors: Value[]; others: Value[] };
 }
 
 /** @param features float32 [3, N, H, W], normalized */
@@ -30,10 +31,22 @@ export function networkGraph(
   options: NetworkOptions & { provider: Provider },
   mode: Omit<TrainingMode, 'provider'> = {},
 ): NetworkGraph {
+  const network = (layers: Layers) => embed(g, layers, features, options);
+  return differentiableNetwork(g, network, state, layout, { provider: options.provider, ...mode });
+}
+
+/** @param network writes the layers: -> [N, embedDim], L2-normalized */
+export function differentiableNetwork(
+  g: GraphBuilder,
+  network: (layers: Layers) => Value,
+  state: { params: Value; buffers: Value },
+  layout: NetworkLayout,
+  mode: TrainingMode,
+): NetworkGraph {
   const params = new Map([...unpack(g, state.params, layout.params)].map(([name, value]) => [name, g.watch(value)]));
   const running = unpack(g, state.buffers, layout.buffers);
-  const layers = new TrainingLayers(g, new TensorMap(params, running), { provider: options.provider, ...mode });
-  const embeddings = embed(g, layers, features, options);
+  const layers = new TrainingLayers(g, new TensorMap(params, running), mode);
+  const embeddings = network(layers);
   return {
     embeddings,
     buffers: pack(
@@ -42,7 +55,8 @@ export function networkGraph(
     ),
     gradients: (loss, others = []) => {
       const all = gradients(g, loss, [...params.values(), ...others]);
-      return { params: pack(g, all.slice(0, params.size)), others: all.slice(params.size) };
+      const tensors = all.slice(0, params.size);
+      return { params: pack(g, tensors), tensors, others: all.slice(params.size) };
     },
   };
 }
@@ -69,7 +83,8 @@ export interface StepOutputs {
   /** int32 [N, batchK - 1] */
   negatives: Value;
   buffers: Value;
-  gradient: { params: Value; beta: Value | null };
+  /** `tensors` are those that `params` holds. */
+  gradient: { params: Value; tensors: Value[]; beta: Value | null };
 }
 
 export function trainingStep(
@@ -78,11 +93,20 @@ export function trainingStep(
   layout: NetworkLayout,
   options: TrainingOptions,
 ): StepOutputs {
-  const { batchK, margin, nu, normalizeWeights, learnBeta } = options;
   const network = networkGraph(g, inputs.features, inputs, layout, options, {
     batchNorm: options.freezeBn ? 'running' : 'batch',
     dropout: inputs.dropout ? randomDropout(inputs.dropout, options.dropout) : undefined,
   });
+  return lossStep(g, network, inputs, options);
+}
+
+/** What follows the network in a step: sampling, loss and gradients. */
+export function lossStep(
+  g: GraphBuilder,
+  network: NetworkGraph,
+  inputs: Pick<StepInputs, 'labels' | 'uniforms' | 'beta'>,
+  { batchK, margin, nu, normalizeWeights, learnBeta }: LossOptions,
+): StepOutputs {
   const { embeddings } = network;
   const negatives = g.scope('sampling', () => {
     const weights = samplingWeights(g, g.stopGradient(embeddings), batchK, normalizeWeights);
@@ -92,13 +116,13 @@ export function trainingStep(
   const { loss, pairs } = g.scope('loss', () =>
     marginLoss(g, { embeddings, negatives, labels: inputs.labels, beta, batchK, margin, nu }),
   );
-  const { params, others } = network.gradients(loss, learnBeta ? [beta] : []);
+  const { params, tensors, others } = network.gradients(loss, learnBeta ? [beta] : []);
   return {
     loss,
     pairs,
     embeddings,
     negatives,
     buffers: network.buffers,
-    gradient: { params, beta: others[0] ?? null },
+    gradient: { params, tensors, beta: others[0] ?? null },
   };
 }

@@ -47,13 +47,18 @@ const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-E
  *
  * @param mounts folder by URL prefix, such as `{ '/': 'dist', '/ort/': 'node_modules/onnxruntime-web/dist' }`; longest first
  * @param isolated whether pages may use threads
+ * @param cached whether browsers may keep what they get
  */
-export async function serve(mounts: Record<string, string>, { isolated = false } = {}): Promise<TestServer> {
+export async function serve(
+  mounts: Record<string, string>,
+  { isolated = false, cached = false } = {},
+): Promise<TestServer> {
   const handlers = Object.entries(mounts)
     .sort(([a], [b]) => b.length - a.length)
     .map(([prefix, folder]) => ({ prefix, handle: sirv(folder, { dev: true, etag: false }) }));
   const server = createServer((request, response) => {
     if (isolated) for (const [name, value] of Object.entries(isolation)) response.setHeader(name, value);
+    if (cached) response.setHeader('Cache-Control', 'max-age=3600');
     const mount = handlers.find(({ prefix }) => request.url!.startsWith(prefix));
     const missing = () => void response.writeHead(404).end();
     if (!mount) return missing();

@@ -165,6 +165,9 @@ const matMul: Rule = (inputs) => {
 
 const reshape: Rule = (inputs) => {
   const { dtype, shape } = input(inputs, 0);
+  // A shape that is computed is known when the graph runs: the caller names the dimensions.
+  if (!inputs[1]?.data)
+    return [{ dtype, shape: Array.from({ length: known(input(inputs, 1).shape[0]) }, (_, i) => `reshaped_${i}`) }];
   const wanted = constant(inputs, 1).map((dim, i) => (dim === 0 ? (shape[i] ?? fail('no such dimension')) : dim));
   const count = (dims: Shape) =>
     dims.reduce<number>((product, dim) => product * (typeof dim === 'number' && dim >= 0 ? dim : 1), 1);
@@ -262,6 +265,7 @@ const norm: Rule = (inputs) => {
 const codeToDtype: Record<number, DType> = {
   1: 'float32',
   2: 'uint8',
+  3: 'int8',
   6: 'int32',
   7: 'int64',
   9: 'bool',
@@ -290,6 +294,7 @@ export const operators: Record<string, Rule> = {
     const { dtype, shape } = input(inputs, 0);
     return [{ dtype, shape: [shape[0]!, shape.slice(1).reduce<number>((n, dim) => n * known(dim), 1)] }];
   },
+  Floor: unary,
   Gather: gather,
   Gemm: gemm,
   GlobalAveragePool: (inputs) => {
@@ -315,6 +320,8 @@ export const operators: Record<string, Rule> = {
   Pad: pad,
   Pow: elementwise,
   Reciprocal: unary,
+  // How many elements there are is known when the graph runs: the caller names the dimension.
+  Range: (inputs) => [{ dtype: sameType(inputs), shape: ['range'] }],
   ReduceMax: reduce,
   ReduceMean: reduce,
   ReduceMin: reduce,

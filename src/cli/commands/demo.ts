@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { serveDemo } from '../../runner/demo-server.js';
+import type { OptionValues } from '../options.js';
+import { addExample, addOptions, withDefault } from '../options.js';
+import { integer, text } from '../parsers.js';
+import { terminal } from '../terminal.js';
+
+const own = {
+  host: withDefault(
+    'name',
+    'address to listen on; others than this machine reach it only with 0.0.0.0 or an address of the network',
+    text,
+    '127.0.0.1',
+  ),
+  port: withDefault('n', 'port to listen on; 0 for any that is free', integer({ min: 0, max: 65535 }), 8080),
+};
+
+export function addDemo(program: Command): void {
+  const command = program
+    .command('demo')
+    .description('serve a page that searches with the model in the browser')
+    .argument('<dir>', 'folder that dws export --web and dws gallery wrote');
+  addOptions(command, 'Options:', own);
+  addExample(command, 'dws demo web --port 8080');
+  command.action(async (folder: string, values: OptionValues<typeof own>) => {
+    const { url, hasGallery } = await serveDemo(folder, values);
+    if (!hasGallery) terminal.print(`${folder} has no gallery to search: make one with dws gallery`);
+    terminal.print(`serving ${folder} at ${url} (Ctrl-C ends)`);
+  });
+}

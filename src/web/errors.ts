@@ -1,0 +1,30 @@
+/** What goes wrong in the page, in words for people. */
+
+export type DwsWebErrorCode =
+  | 'no-webgpu'
+  | 'not-an-image'
+  | 'too-large'
+  | 'network'
+  | 'bad-model'
+  | 'run-failed'
+  | 'bad-gallery'
+  | 'gallery-mismatch'
+  | 'aborted'
+  | 'bad-example'
+  | 'too-few-examples'
+  | 'diverged';
+
+/** An error whose message is for the person in front of the page. */
+export class DwsWebError extends Error {
+  override readonly name = 'DwsWebError';
+
+  constructor(
+    readonly code: DwsWebErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
