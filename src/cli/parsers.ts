@@ -34,8 +34,8 @@ function ranged(kind: string, isKind: (value: number) => boolean, range: Range):
 export const number = (range: Range): Parser<number> => ranged('a number', Number.isFinite, range);
 export const integer = (range: Range): Parser<number> => ranged('a whole number', Number.isSafeInteger, range);
 
-/** Numbers with commas between them; none for an empty text. */
-export function listOf(item: Parser<number>): Parser<number[]> {
+/** Values with commas between them; none for an empty text. */
+export function listOf<T>(item: Parser<T>): Parser<T[]> {
   return (text) => (text.trim() === '' ? [] : text.split(',').map(item));
 }
 

@@ -47,7 +47,8 @@ const TEMPORARY = /\.[0-9a-f]{12}\.tmp$/;
 
 export const isTemporaryFile = (name: string): boolean => TEMPORARY.test(name);
 
-const temporaryName = (path: string): string => `${path}.${randomBytes(6).toString('hex')}.tmp`;
+/** A name beside `path` that nothing has. */
+export const temporaryName = (path: string): string => `${path}.${randomBytes(6).toString('hex')}.tmp`;
 
 /** Bytes a single write: the system call takes less than 2 GiB, and between writes the event loop turns. */
 const WRITE_BYTES = 64 * 2 ** 20;

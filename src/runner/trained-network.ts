@@ -1,6 +1,7 @@
 /** The network inside a checkpoint, without what only a training needs. */
 import type { NetworkOptions } from '../graph/options.js';
 import { requireLayout } from './check-options.js';
+import type { CheckpointMetadata } from './checkpoint.js';
 import { loadCheckpoint, matchCheckpoint } from './checkpoint.js';
 import type { ResizeMode } from './run-options.js';
 
@@ -17,11 +18,20 @@ export interface TrainedNetwork {
 
 /** @throws UserError when the file is no checkpoint, is damaged, or does not hold the network that it says it does */
 export async function loadNetwork(checkpointPath: string): Promise<TrainedNetwork> {
+  return (await loadTraining(checkpointPath)).trained;
+}
+
+/** The network, and what the checkpoint tells of its training. @throws as `loadNetwork` */
+export async function loadTraining(
+  checkpointPath: string,
+): Promise<{ trained: TrainedNetwork; metadata: CheckpointMetadata }> {
   const checkpoint = await loadCheckpoint(checkpointPath);
-  const { options, runOptions, step } = checkpoint.metadata;
+  const { metadata } = checkpoint;
+  const { options, runOptions, step } = metadata;
   const { model, featDim, embedDim, imageSize } = options;
   const network: NetworkOptions = { model, featDim, embedDim, imageSize };
   matchCheckpoint(checkpoint, { options: network, layout: requireLayout(network) });
   const { params, buffers } = checkpoint.state as Record<'params' | 'buffers', Float32Array>;
-  return { network, params, buffers, resize: runOptions['resize'] as ResizeMode, step };
+  const trained = { network, params, buffers, resize: runOptions['resize'] as ResizeMode, step };
+  return { trained, metadata };
 }

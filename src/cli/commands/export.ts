@@ -1,15 +1,21 @@
 import type { Command } from 'commander';
+import { webVariantNames } from '../../graph/web-model.js';
+import { UserError } from '../../runner/errors.js';
 import { exportModel } from '../../runner/export.js';
+import type { WebExport, WebExportStage } from '../../runner/web-export.js';
+import { exportWeb } from '../../runner/web-export.js';
+import { count, evalStages, megabytes, recallTable, table } from '../format.js';
+import { onInterrupt } from '../interrupt.js';
 import type { OptionValues } from '../options.js';
-import { addExample, addOptions, required } from '../options.js';
-import { checkpoint } from '../option-tables.js';
-import { path } from '../parsers.js';
+import { addExample, addOptions, optional, withDefault } from '../options.js';
+import { checkpoint, device, imageReading } from '../option-tables.js';
+import { listOf, oneOf, path } from '../parsers.js';
 import { terminal } from '../terminal.js';
 
 const own = {
   checkpoint,
   out: {
-    ...required(
+    ...optional(
       'file',
       'file to write: .onnx for a model with its weights inside, batch normalization folded; .safetensors for the ' +
         "weights under torchvision's names, for PyTorch",
@@ -17,16 +23,90 @@ const own = {
     ),
     short: 'o',
   },
+  web: optional('dir', 'folder to write for web pages and transformers.js, to be put on any static server', path),
 };
+
+const web = {
+  variants: {
+    ...withDefault(
+      'names',
+      `smaller forms of the model beside fp32, with commas between: ${webVariantNames.slice(1).join(', ')}`,
+      listOf(oneOf(webVariantNames)),
+      [],
+    ),
+    defaultText: 'none',
+  },
+  dataPath: optional('dir', 'folder with val/CLASS/*, to measure what the model and its forms are worth', path),
+  ...imageReading,
+  threads: device.threads,
+};
+
+type Values = OptionValues<typeof own & typeof web>;
+
+const stages: Record<WebExportStage, string> = { check: evalStages.check, measure: 'measuring the model on images' };
+
+function report({ folder, info, droppedGallery }: WebExport): void {
+  terminal.print(folder);
+  const rows = info.variants.map(({ name, bytes, cosine, recallAt1 }) => [
+    name,
+    megabytes(bytes),
+    ...(cosine ? [cosine.mean.toFixed(6), cosine.lowest.toFixed(6), recallAt1!.toFixed(4)] : []),
+  ]);
+  const head = ['', 'download', ...(info.recall ? ['cosine to fp32', 'lowest', 'Recall@1'] : [])];
+  terminal.print(table([head, ...rows]));
+  if (info.recall) terminal.print(recallTable('val', info.recall));
+  if (droppedGallery)
+    terminal.print("the folder's gallery was of another model and is gone: write it with dws gallery");
+}
+
+/** Returns the program's exit code. */
+async function writeWeb(folder: string, values: Values): Promise<number> {
+  const interrupt = onInterrupt(() => terminal.print('stopping; nothing is written'));
+  try {
+    const exported = await exportWeb(values.checkpoint, folder, values, {
+      signal: interrupt.signal,
+      onProgress: (stage, done, total) => terminal.status(`${stages[stage]} ${count(done)}/${count(total)}`),
+    });
+    report(exported);
+    return 0;
+  } catch (error) {
+    const code = interrupt.exitCode();
+    if (code !== undefined && error === interrupt.signal.reason) return code;
+    throw error;
+  } finally {
+    terminal.clear();
+    interrupt.release();
+  }
+}
 
 export function addExport(program: Command): void {
   const command = program
     .command('export')
-    .description('write a checkpoint as one ONNX model, or as weights for PyTorch');
+    .description('write a checkpoint as one ONNX model, as weights for PyTorch, or as a folder for web pages');
   addOptions(command, 'Options:', own);
-  addExample(command, 'dws export --checkpoint runs/resnet18-0/best.safetensors -o model.onnx');
-  command.action(async (values: OptionValues<typeof own>) => {
-    await exportModel(values.checkpoint, values.out);
-    terminal.print(values.out);
+  addOptions(command, 'With --web:', web);
+  addExample(
+    command,
+    'dws export --checkpoint runs/resnet18-0/best.safetensors --web site/model --variants fp16,int8 --data-path data/icons',
+  );
+  command.action(async (values: Values) => {
+    const { out, web: folder } = values;
+    if (out !== undefined && folder !== undefined) {
+      throw new UserError(`-o ${out} and --web ${folder}: give one of them, and run the command again for the other.`);
+    }
+    if (folder !== undefined) {
+      process.exitCode = await writeWeb(folder, values);
+      return;
+    }
+    if (out === undefined) {
+      throw new UserError('say what to write: a file with -o model.onnx, or a folder for web pages with --web DIR.');
+    }
+    const unused = Object.keys(web).find((key) => command.getOptionValueSource(key) === 'cli');
+    if (unused !== undefined) {
+      const flag = command.options.find((option) => option.attributeName() === unused)!.long!;
+      throw new UserError(`${flag} has no meaning for -o ${out}: it belongs to --web DIR.`);
+    }
+    await exportModel(values.checkpoint, out);
+    terminal.print(out);
   });
 }

@@ -125,7 +125,8 @@ export async function requireModest(path: string): Promise<void> {
 
 /**
  * Decodes the first frame of an image file: EXIF orientation applied, alpha flattened on white, any colour space and
- * bit depth converted to 8-bit sRGB, resized with a triangle filter (as PIL's and torchvision's bilinear does).
+ * bit depth converted to 8-bit sRGB, resized with a triangle filter (as PIL's and torchvision's bilinear does). Decoders do not shrink
+ * more than they must (JPEG from 4x on): the shipped model gets whole images from a page, and has to see the same pixels.
  *
  * @param size height and width of the result, in pixels
  * @returns RGB, uint8, [size, size, 3]
@@ -135,7 +136,7 @@ export async function decodeImage(path: string, size: number, resize: Resize): P
   await requireFile(path);
   try {
     return await sharp(path, { autoOrient: true, failOn: 'error', limitInputPixels })
-      .resize(size, size, { fit: fits[resize], kernel: 'linear', background: white })
+      .resize(size, size, { fit: fits[resize], kernel: 'linear', background: white, fastShrinkOnLoad: false })
       .flatten({ background: white })
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
