@@ -10,15 +10,17 @@ import type { DeviceOptions } from './run-options.js';
 type Tensors = Record<string, Tensor>;
 
 /**
- * From this many parameters on, 256 MiB of them, a training's session takes memory from the system and gives it back at once. ONNX
- * Runtime's arena is faster (VGG-19, batch 20: 26 instead of 33 s a step), but keeps what a step needed, in pieces that
+ * From this many parameters (256 MiB) and pixels a batch on, a training's session takes memory from the system and gives it back at
+ * once. ONNX Runtime's arena is faster (VGG-19, batch 20: 26 instead of 33 s a step), but keeps what a step needed, in pieces that
  * vectors of this size do not fit into again (6.6 instead of 4.5 GB).
  */
-const arenaLimit = 2 ** 26;
+const arenaLimits = { parameters: 2 ** 26, pixels: 2 ** 19 } as const;
 
 /** Opens `train_loop.onnx`. @throws UserError when the device can't be used */
 export function openTrainLoop(options: TrainingOptions, device: DeviceOptions): Promise<InferenceSession> {
-  const enableCpuMemArena = describeNetwork(options).paramCount < arenaLimit;
+  const { paramCount } = describeNetwork(options);
+  const pixels = options.batchSize * options.imageSize ** 2;
+  const enableCpuMemArena = paramCount < arenaLimits.parameters || pixels < arenaLimits.pixels;
   return openSession(buildTrainLoop(options), device, { enableCpuMemArena });
 }
 
