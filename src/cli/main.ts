@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
 import { UserError } from '../runner/errors.js';
+import { fileError } from '../runner/files.js';
 import { createProgram } from './program.js';
 import { terminal } from './terminal.js';
 
@@ -21,8 +22,8 @@ function report(error: unknown): number {
 
 // A reader like `head` that has seen enough is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  if (error.code !== 'EPIPE') console.error(`dws: ${fileError("can't write the output", error).message}`);
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 
 try {

@@ -4,6 +4,9 @@ import type { WriteStream } from 'node:tty';
 /** Milliseconds between two writes of the live line. */
 const REDRAW_MS = 100;
 
+/** Between the parts of the live line. */
+const GAP = '  ';
+
 const CLEAR_LINE = '\r\x1b[K';
 
 /** Where to write: `process.stdout`, or a stand-in of tests. */
@@ -36,11 +39,13 @@ export class Terminal {
     this.output.write(`${text}\n`);
   }
 
-  /** Rewrites the live line, cut to the terminal's width; nothing where there is none. */
-  status(text: string): void {
+  /** Rewrites the live line with as many of its parts as fit, the first cut to the terminal's width; nothing where there is none. */
+  status(...parts: readonly string[]): void {
     if (!this.live || performance.now() - this.drawn < REDRAW_MS) return;
     this.drawn = performance.now();
-    this.shown = text.slice(0, Math.max(1, (this.output.columns ?? 80) - 1));
+    const width = Math.max(1, (this.output.columns ?? 80) - 1);
+    const fitting = parts.filter((_, i) => i === 0 || parts.slice(0, i + 1).join(GAP).length <= width);
+    this.shown = fitting.join(GAP).slice(0, width);
     this.output.write(CLEAR_LINE + this.shown);
   }
 

@@ -2,6 +2,7 @@
 import type { TrainEvent, TrainResult } from '../runner/train.js';
 import { count, counted, duration, evalStages, megabytes, recallTable } from './format.js';
 import type { Terminal } from './terminal.js';
+import { TimeLeft } from './time-left.js';
 
 type Steps = Extract<TrainEvent, { kind: 'steps' }>;
 type Handlers = { [Kind in TrainEvent['kind']]: (event: Extract<TrainEvent, { kind: Kind }>) => void };
@@ -21,25 +22,31 @@ export interface TrainProgressOptions {
   out: string;
 }
 
-/** Epochs and steps are counted from 1 for people. */
-function stepsText(event: Steps, { batchSize, epochs }: TrainProgressOptions): string {
-  const { epoch, stepsDone, stepsPerEpoch, loss, pairs, stepSeconds, dataSeconds } = event;
-  return [
-    `epoch ${epoch + 1}/${epochs}`,
-    `step ${stepsDone}/${stepsPerEpoch}`,
-    `loss ${loss.toFixed(4)}`,
-    `pairs ${pairs.toFixed(0)}`,
-    `${(batchSize / (stepSeconds + dataSeconds)).toFixed(0)} images/s`,
-    `step ${duration(stepSeconds)}`,
-    `data ${duration(dataSeconds)}`,
-  ].join('  ');
+/** What there is to say of some steps; epochs and steps are counted from 1 for people. */
+function stepsTexts(event: Steps, { batchSize, epochs }: TrainProgressOptions) {
+  const { epoch, stepsDone, stepsPerEpoch, loss, pairs, stepSeconds, dataSeconds, gradientNorm } = event;
+  return {
+    place: [`epoch ${epoch + 1}/${epochs}`, `step ${stepsDone}/${stepsPerEpoch}`],
+    loss: `loss ${loss.toFixed(4)}`,
+    norm: gradientNorm === undefined ? [] : [`gradient ${gradientNorm.toPrecision(3)}`],
+    pairs: `pairs ${pairs.toFixed(0)}`,
+    speed: `${(batchSize / (stepSeconds + dataSeconds)).toFixed(0)} images/s`,
+    times: [`step ${duration(stepSeconds)}`, `data ${duration(dataSeconds)}`],
+  };
 }
+
+/** 0.3834 -> .383 */
+const short = (recall: number): string => recall.toFixed(3).replace(/^0/, '');
 
 export class TrainProgress {
   private readonly started = performance.now();
-  private line = 'starting';
+  private readonly timeLeft = new TimeLeft();
+  /** Parts of the live line, the most wanted ones first. */
+  private line = ['starting'];
   private phase = '';
   private recallAt1: number | undefined;
+  private best: number | undefined;
+  private isBegun = false;
   /** The step of the last line where lines stay. */
   private printed = -Infinity;
   private readonly waited = { steps: 0, seconds: 0, dataSeconds: 0, told: false };
@@ -57,7 +64,7 @@ export class TrainProgress {
   /** Tells where the files are. */
   finish({ status, epoch, step, best, files }: TrainResult): void {
     const took = duration((performance.now() - this.started) / 1000);
-    const done = status === 'done' ? 'done' : 'stopped';
+    const done = status === 'done' ? 'done' : status === 'time-up' ? 'stopped as --max-hours asks,' : 'stopped';
     this.terminal.print(`${done} after ${counted(epoch, 'epoch')}, ${counted(step, 'step')}, ${took}`);
     if (files.checkpoint) this.terminal.print(`  to go on    ${files.checkpoint}`);
     if (best && files.best) this.terminal.print(`  best        ${files.best} (Recall@1 ${best.recall.toFixed(4)})`);
@@ -71,23 +78,28 @@ export class TrainProgress {
     'download-progress': ({ file, done, total }) => {
       this.enter(`downloading ${file}`, done, total, megabytes);
     },
-    start: ({ classes, images, stepsPerEpoch, epochs, paramCount, device, resumedFrom, skipped }) => {
+    start: ({ classes, images, stepsPerEpoch, epochs, paramCount, device, resumedFrom, best, skipped }) => {
       const { model, imageSize, batchSize, out } = this.options;
       const left = skipped > 0 ? `, ${count(skipped)} left out` : '';
       this.print(`network  ${model} at ${imageSize} px, ${count(paramCount)} parameters, on ${device}`);
       this.print(`data     ${count(images)} images of ${count(classes)} classes${left}`);
       this.print(`plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchSize} images`);
       this.print(`output   ${out}`);
-      this.line = 'starting';
+      this.line = ['starting'];
+      this.isBegun = true;
+      this.best = best?.recall;
       if (resumedFrom)
         this.print(`resumed  after ${counted(resumedFrom.epoch, 'epoch')}, ${counted(resumedFrom.step, 'step')}`);
     },
     steps: (event) => {
-      this.line = stepsText(event, this.options);
+      this.timeLeft.steps(event);
+      const { place, loss, norm, pairs, speed, times } = stepsTexts(event, this.options);
+      const left = this.isBegun ? [`left ${duration(this.timeLeft.after(event, this.options.epochs))}`] : [];
+      this.line = [[...place, loss].join('  '), ...left, ...this.recallText(), speed, pairs, ...norm];
       const isDue = event.step - this.printed >= this.options.printFreq || event.stepsDone === event.stepsPerEpoch;
       if (isDue && !this.terminal.live) {
         this.printed = event.step;
-        this.print(this.line);
+        this.print([...place, loss, ...norm, pairs, speed, ...times, ...left].join('  '));
       }
       this.noteWaiting(event);
     },
@@ -96,8 +108,11 @@ export class TrainProgress {
     },
     eval: ({ epoch, step, recall, seconds }) => {
       this.recallAt1 = recall[1];
+      // The untrained network's is no checkpoint's.
+      if (step > 0) this.best = Math.max(this.best ?? 0, recall[1]!);
+      this.timeLeft.evaluated(seconds);
       this.phase = '';
-      this.line = 'training';
+      this.line = ['training', ...this.recallText()];
       this.print(recallTable(step === 0 ? 'before training' : `after epoch ${epoch + 1}`, recall));
       this.print(this.terminal.dim(`evaluated in ${duration(seconds)}`));
     },
@@ -110,7 +125,16 @@ export class TrainProgress {
   private enter(phase: string, done: number, total: number, text = count): void {
     if (phase !== this.phase && !this.terminal.live) this.print(`${phase} ...`);
     this.phase = phase;
-    this.line = `${phase} ${text(done)}/${text(total)}`;
+    this.line = [`${phase} ${text(done)}/${text(total)}`, ...this.recallText()];
+  }
+
+  private recallText(): string[] {
+    const { recallAt1, best } = this;
+    const parts = [
+      recallAt1 === undefined ? [] : short(recallAt1),
+      best === undefined ? [] : `best ${short(best)}`,
+    ].flat();
+    return parts.length > 0 ? [`Recall@1 ${parts.join(' ')}`] : [];
   }
 
   private print(text: string): void {
@@ -133,8 +157,6 @@ export class TrainProgress {
   }
 
   private redraw(): void {
-    const recall = this.recallAt1 === undefined ? [] : [`Recall@1 ${this.recallAt1.toFixed(4)}`];
-    const elapsed = duration((performance.now() - this.started) / 1000);
-    this.terminal.status([this.line, ...recall, elapsed].join('  '));
+    this.terminal.status(...this.line, `since ${duration((performance.now() - this.started) / 1000)}`);
   }
 }

@@ -51,6 +51,7 @@ const trainingRules: Rules<Omit<TrainingOptions, 'dropout'> & { dropout?: number
   weightDecay: notNegative,
   dropout: optional(fraction),
   backboneLrMult: notNegative,
+  clipNorm: optional(positive),
   provider: oneOf('cpu', 'cuda', 'webgpu'),
 };
 
@@ -77,6 +78,9 @@ const runRules: Rules<RunOptions> = {
   seed: integer(0),
   stepsPerRun: optional(integer(1)),
   keep: integer(0),
+  checkpointEvery: optional(integer(1)),
+  maxHours: optional(positive),
+  nanPolicy: optional(oneOf('stop', 'skip', 'rollback')),
   smallClasses: oneOf('error', 'drop', 'repeat'),
 };
 

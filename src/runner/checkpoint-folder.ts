@@ -10,10 +10,23 @@ import { ensureWritableFolder, fileError, isTemporaryFile, linkFileAtomic } from
 const LAST = 'checkpoint.safetensors';
 const BEST = 'best.safetensors';
 const EPOCH = /^checkpoint-epoch-(\d+)\.safetensors$/;
+/** What a killed run may have left half-written. */
+const OURS = /^(checkpoint|best|metrics)/;
 /** Ends the name of each of these files, with or without a prefix. */
 const ANY = /(checkpoint(-epoch-\d+)?|best)\.safetensors$/;
 
 const epochFile = (epoch: number): string => `checkpoint-epoch-${String(epoch).padStart(4, '0')}.safetensors`;
+
+/** The checkpoints among a folder's files, the last one first and the newest of the others after it. */
+export function checkpointNames(names: readonly string[], prefix: string): { name: string; isLast: boolean }[] {
+  const isWhole = (name: string) => ANY.exec(name)?.[0] === name;
+  const ours = names.filter((name) => name.startsWith(prefix) && isWhole(name.slice(prefix.length)));
+  const rank = (name: string) => {
+    const bare = name.slice(prefix.length);
+    return bare === LAST ? Infinity : Number(EPOCH.exec(bare)?.[1] ?? -1);
+  };
+  return ours.sort((a, b) => rank(b) - rank(a)).map((name) => ({ name, isLast: name === prefix + LAST }));
+}
 
 export interface CheckpointFolderOptions {
   /** Finished epochs that keep a file of their own: `checkpoint-epoch-0003.safetensors` after three epochs. */
@@ -25,6 +38,9 @@ export interface CheckpointFolderOptions {
 }
 
 export class CheckpointFolder {
+  /** The best that the resumed checkpoint tells of, when no whole file holds it any more. */
+  lostBest: CheckpointMetadata['best'] = null;
+
   private constructor(
     /** The run's folder. */
     readonly folder: string,
@@ -56,7 +72,7 @@ export class CheckpointFolder {
     }
     await ensureWritableFolder(folder);
     const opened = new CheckpointFolder(folder, prefix, keep, resumed?.metadata.best ?? null);
-    await opened.remove((name) => isTemporaryFile(name) && /^(checkpoint|best)/.test(name));
+    await opened.remove((name) => isTemporaryFile(name) && OURS.test(name));
     if (resumed !== undefined) await opened.bringBest(resumed);
     return opened;
   }
@@ -76,6 +92,8 @@ export class CheckpointFolder {
     const { step, epoch, epochStep } = content.metadata;
     const isBest = recall !== null && recall > (this.best?.recall ?? -1);
     const best = isBest ? { step, recall } : this.best;
+    // Somebody may have removed it: better a checkpoint in a new folder than none.
+    await ensureWritableFolder(this.folder);
     await saveCheckpoint(this.lastPath, { ...content, metadata: { ...content.metadata, best } });
     if (isBest) await linkFileAtomic(this.lastPath, this.bestPath);
     this.best = best;
@@ -87,16 +105,27 @@ export class CheckpointFolder {
     return isBest;
   }
 
-  /** A resumed run's best is the resumed checkpoint itself or stands beside it; a crash may have come before its link. */
+  /**
+   * A resumed run's best is the resumed checkpoint itself, or one of those beside it: a crash may have come before its link, and
+   * the file may be damaged.
+   */
   private async bringBest(resumed: Checkpoint): Promise<void> {
     const { best, step } = resumed.metadata;
     if (best === null) return;
-    const beside = join(dirname(resumed.path), basename(resumed.path).replace(ANY, BEST));
-    const source = best.step === step ? resumed.path : beside;
-    if (source === this.bestPath) return;
-    const isIt =
-      source === resumed.path || (await loadCheckpoint(source).catch(() => null))?.metadata.step === best.step;
-    if (isIt) await linkFileAtomic(source, this.bestPath);
+    const source = best.step === step ? resumed.path : await this.findBest(resumed, best.step);
+    if (source === undefined) this.lostBest = best;
+    else if (source !== this.bestPath) await linkFileAtomic(source, this.bestPath);
+  }
+
+  private async findBest({ path }: Checkpoint, step: number): Promise<string | undefined> {
+    const prefix = basename(path).replace(ANY, '');
+    const names = checkpointNames(await readdir(dirname(path)), prefix).map(({ name }) => name);
+    const others = names.filter((name) => name !== basename(path) && name !== prefix + BEST);
+    for (const name of [prefix + BEST, ...others]) {
+      const file = join(dirname(path), name);
+      if ((await loadCheckpoint(file).catch(() => null))?.metadata.step === step) return file;
+    }
+    return undefined;
   }
 
   private path(name: string): string {

@@ -36,6 +36,8 @@ export interface CheckpointMetadata {
   runOptions: Record<string, unknown>;
   /** The best evaluation so far: the steps done at it, and its Recall@1 in [0, 1]. */
   best: { step: number; recall: number } | null;
+  /** How often the training went back and on with later random numbers (`--nan-policy rollback`); absent for 0. */
+  rollbacks?: number;
 }
 
 export interface NamedShape {
@@ -137,7 +139,7 @@ export async function saveCheckpoint(
     epoch: String(metadata.epoch),
     epoch_step: String(metadata.epochStep),
     step: String(metadata.step),
-    random: canonicalJson({ generator: GENERATOR, seed: metadata.seed }),
+    random: canonicalJson({ generator: GENERATOR, seed: metadata.seed, rollbacks: metadata.rollbacks }),
     hyperparameters: canonicalJson({ run: metadata.runOptions, training: metadata.options }),
     best: canonicalJson(metadata.best),
     vectors: JSON.stringify(vectors.map((vector) => [vector.state, vector.tensors.length])),
@@ -145,6 +147,9 @@ export async function saveCheckpoint(
   const sha256 = await digest(text, tensors, chunks);
   await writeFileAtomic(path, encodeSafetensors(tensors, { ...text, sha256 }));
 }
+
+/** A checkpoint that another version of this program reads. */
+export class OtherVersionError extends UserError {}
 
 /** First bytes of files that are often taken for a checkpoint. */
 const FOREIGN: readonly [start: string, what: string][] = [
@@ -169,7 +174,7 @@ function decode(bytes: Uint8Array, path: string): Safetensors {
  * Reads a checkpoint and checks that it is whole.
  *
  * @throws UserError when the file can't be read, is damaged or cut short, is something else than a checkpoint of this
- *   program, or comes from a newer version of it
+ *   program, or (OtherVersionError) comes from a newer version of it
  */
 export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   const { metadata, tensors, data } = decode(await readWholeFile(path), path);
@@ -182,7 +187,7 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
     );
   }
   if (metadata.version !== VERSION) {
-    throw new UserError(
+    throw new OtherVersionError(
       `${path} is a checkpoint of version ${metadata.version}, this dws reads version ${VERSION}. ` +
         `Use the dws that wrote it, or a newer one.`,
     );
@@ -191,6 +196,7 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   if ((await digest(text, tensors, [data])) !== sha256) {
     throw new UserError(`${path} is damaged: its SHA-256 is not the recorded one. Take another copy or checkpoint.`);
   }
+  const random = JSON.parse(text.random!) as { seed: number; rollbacks?: number };
   const hyperparameters = JSON.parse(text.hyperparameters!) as {
     run: Record<string, unknown>;
     training: TrainingOptions;
@@ -213,10 +219,11 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
       epoch: Number(text.epoch),
       epochStep: Number(text.epoch_step),
       step: Number(text.step),
-      seed: (JSON.parse(text.random!) as { seed: number }).seed,
+      seed: random.seed,
       options: hyperparameters.training,
       runOptions: hyperparameters.run,
       best: JSON.parse(text.best!) as CheckpointMetadata['best'],
+      ...(random.rollbacks !== undefined && { rollbacks: random.rollbacks }),
     },
     state,
     params: groups.params!,

@@ -7,6 +7,7 @@ import type { TrainingOptions } from '../graph/options.js';
 import type { Compute, GraphName, GraphOptions, PlainTensors, RunResult } from './compute.js';
 import type { Call, Reply } from './compute-worker.js';
 import { UserError } from './errors.js';
+import { errorCode } from './files.js';
 import type { DeviceOptions } from './run-options.js';
 import { workerFile } from './worker-file.js';
 
@@ -14,6 +15,13 @@ interface Waiting {
   resolve: (result: never) => void;
   reject: (error: Error) => void;
 }
+
+/** Node.js's code for a thread whose heap is full. */
+const outOfMemory = 'ERR_WORKER_OUT_OF_MEMORY';
+
+/** A thread that ends by itself has run out of memory, or a library has ended it. */
+const ended = (reason: string) =>
+  new UserError(`the compute thread has ended (${reason}). Go on from the last checkpoint with --resume auto.`);
 
 /** `Compute` in a thread of its own; every method has the meaning that it has there. */
 export class ComputeThread {
@@ -26,8 +34,8 @@ export class ComputeThread {
     const workerData: DeviceOptions = { device, deviceId, threads };
     this.worker = new Worker(workerFile('compute-worker'), { workerData });
     this.worker.on('message', (reply: Reply) => this.settle(reply));
-    this.worker.on('error', (error) => this.end(error));
-    this.worker.on('exit', (code) => this.end(new Error(`the compute thread has ended (code ${code})`)));
+    this.worker.on('error', (error) => this.end(errorCode(error) === outOfMemory ? ended(error.message) : error));
+    this.worker.on('exit', (code) => this.end(ended(`code ${code}`)));
   }
 
   open<Name extends GraphName>(graph: Name, options: GraphOptions[Name]): Promise<void> {

@@ -96,6 +96,10 @@ export interface Embeddings {
   skipped: BadImage[];
 }
 
+export interface EmbedHooks extends SearchHooks {
+  onCheck?: (done: number, total: number) => void;
+}
+
 /**
  * Embeds image files.
  *
@@ -106,10 +110,19 @@ export async function embedImages(
   checkpointPath: string,
   imagePaths: readonly string[],
   options: EmbedOptions,
-  hooks: SearchHooks & { onCheck?: (done: number, total: number) => void } = {},
+  hooks: EmbedHooks = {},
 ): Promise<Embeddings> {
   requireProvider(options);
-  const trained = await loadNetwork(checkpointPath);
+  return embedWith(await loadNetwork(checkpointPath), imagePaths, options, hooks);
+}
+
+/** `embedImages` with a network that is loaded already. */
+export async function embedWith(
+  trained: TrainedNetwork,
+  imagePaths: readonly string[],
+  options: EmbedOptions,
+  hooks: EmbedHooks = {},
+): Promise<Embeddings> {
   const { network } = trained;
   const { resize = trained.resize, workers, batchSize = defaultEvalBatch, skipBad } = options;
   const loader = new ImageLoader({ imageSize: network.imageSize, resize, workers, cache: 'none' });

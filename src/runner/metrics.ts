@@ -2,7 +2,8 @@
  * `metrics.jsonl`: one JSON object a line, for each training step and each evaluation, in the order they happened.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { open, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { UserError } from './errors.js';
 import { errorCode, fileError, writeFileAtomic } from './files.js';
 
@@ -23,6 +24,10 @@ export interface StepMetrics {
   step_seconds: number;
   /** Seconds spent waiting for images, a run's share. */
   data_seconds: number;
+  /** L2 norm of the gradient before clipping; with `--clip-norm` and `--nan-policy skip`. One that is not finite is null. */
+  gradient_norm?: number | null;
+  /** The update of this step was left out (`--nan-policy skip`). */
+  skipped?: true;
 }
 
 /** One evaluation. */
@@ -43,8 +48,14 @@ interface Line {
   metrics: Metrics;
 }
 
+interface Lines {
+  lines: Line[];
+  /** Numbers of the lines, from 1, that are no records. */
+  damaged: number[];
+}
+
 /** The lines of a file; a last line torn by a crash is left out. Null where there is no file. */
-async function readLines(path: string): Promise<Line[] | null> {
+async function readLines(path: string): Promise<Lines | null> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -54,17 +65,14 @@ async function readLines(path: string): Promise<Line[] | null> {
   }
   const texts = text.split('\n');
   const lines: Line[] = [];
+  const damaged: number[] = [];
   for (const [index, line] of texts.entries()) {
     if (line === '') continue;
     const metrics = parseMetrics(line);
     if (metrics !== null) lines.push({ text: line, metrics });
-    else if (index < texts.length - 1) {
-      throw new UserError(
-        `${path} is damaged: line ${index + 1} is no record of metrics. Remove the line or the file.`,
-      );
-    }
+    else if (index < texts.length - 1) damaged.push(index + 1);
   }
-  return lines;
+  return { lines, damaged };
 }
 
 function parseMetrics(line: string): Metrics | null {
@@ -84,32 +92,61 @@ function parseMetrics(line: string): Metrics | null {
  * @throws UserError when there is no such file, or a line before the last is damaged
  */
 export async function readMetrics(path: string): Promise<Metrics[]> {
-  const lines = await readLines(path);
-  if (lines === null) throw new UserError(`can't read ${path}: there is no such file; check the path`);
-  return lines.map(({ metrics }) => metrics);
+  const read = await readLines(path);
+  if (read === null) throw new UserError(`can't read ${path}: there is no such file; check the path`);
+  const [first] = read.damaged;
+  if (first !== undefined) {
+    throw new UserError(`${path} is damaged: line ${first} is no record of metrics. Remove the line or the file.`);
+  }
+  return read.lines.map(({ metrics }) => metrics);
+}
+
+/** Keeps the lines up to a step. */
+async function cutAfter(path: string, step: number, onNote: (message: string) => void): Promise<void> {
+  const { lines, damaged } = (await readLines(path)) ?? { lines: [], damaged: [] };
+  if (damaged.length > 0) onNote(`${path} is damaged: left out what is no record, line ${damaged.join(', ')}`);
+  const kept = lines.filter(({ metrics }) => metrics.step <= step);
+  await writeFileAtomic(path, kept.map(({ text }) => `${text}\n`).join(''));
+}
+
+async function openToAppend(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'a');
+  } catch (error) {
+    throw fileError(`can't write ${path}`, error);
+  }
 }
 
 /** Appends to a file of metrics; each `write` is handed to the operating system before it returns. */
 export class MetricsWriter {
   private constructor(
     readonly path: string,
-    private readonly file: FileHandle,
+    private file: FileHandle,
+    private readonly onNote: (message: string) => void,
   ) {}
 
   /**
    * Opens a file for a run that has done `step` steps. 0 begins anew; otherwise lines after that step are cut off, so
    * that a resumed run's file holds each step once.
    *
+   * @param onNote hears of damaged lines, which are left out, and of a file that was removed while it was written
    * @throws UserError when the file can't be read or written
    */
-  static async open(path: string, step = 0): Promise<MetricsWriter> {
-    const kept = step === 0 ? [] : ((await readLines(path)) ?? []).filter(({ metrics }) => metrics.step <= step);
-    await writeFileAtomic(path, kept.map(({ text }) => `${text}\n`).join(''));
-    try {
-      return new MetricsWriter(path, await open(path, 'a'));
-    } catch (error) {
-      throw fileError(`can't write ${path}`, error);
-    }
+  static async open(
+    path: string,
+    step = 0,
+    onNote: (message: string) => void = () => undefined,
+  ): Promise<MetricsWriter> {
+    if (step === 0) await writeFileAtomic(path, '');
+    else await cutAfter(path, step, onNote);
+    return new MetricsWriter(path, await openToAppend(path), onNote);
+  }
+
+  /** Cuts off the lines after a step, which the run has gone back to. */
+  async goBack(step: number): Promise<void> {
+    await this.close();
+    await cutAfter(this.path, step, this.onNote);
+    this.file = await openToAppend(this.path);
   }
 
   /**
@@ -118,6 +155,12 @@ export class MetricsWriter {
    * @throws UserError naming the path and the reason, for example a full disk
    */
   async write(records: readonly Metrics[]): Promise<void> {
+    if ((await this.file.stat()).nlink === 0) {
+      this.onNote(`${this.path} was removed while the training ran; a new one begins here`);
+      await this.close();
+      await mkdir(dirname(this.path), { recursive: true });
+      this.file = await openToAppend(this.path);
+    }
     try {
       await this.file.appendFile(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
     } catch (error) {

@@ -18,7 +18,7 @@ function imagesDigest({ root, images }: ImageSet): string {
 
 /** The runner's options that decide the numbers. Nothing here may differ between equal runs: no time, no folder. */
 export function recordedOptions(options: RunOptions, train: ImageSet, stepsPerEpoch: number): Record<string, unknown> {
-  const { lr, lrBeta, factor, steps, threads, resize, smallClasses } = options;
+  const { lr, lrBeta, factor, steps, threads, resize, smallClasses, nanPolicy } = options;
   return {
     lr,
     lrBeta,
@@ -29,11 +29,14 @@ export function recordedOptions(options: RunOptions, train: ImageSet, stepsPerEp
     smallClasses,
     batchNum: stepsPerEpoch,
     images: imagesDigest(train),
+    nanPolicy: nanPolicy === 'stop' ? undefined : nanPolicy,
   };
 }
 
 /** Told by other options that are compared as well. */
-const derived = new Set(['learnBeta']);
+const derived = new Set(['learnBeta', 'skipNotFinite']);
+
+const shown = (value: unknown): string => (value === undefined ? 'none' : String(value));
 
 /** Each option that decides the numbers and is another one than at the checkpoint, in words. */
 export function changedOptions(
@@ -45,6 +48,6 @@ export function changedOptions(
   return Object.keys(after)
     .filter((key) => !derived.has(key) && JSON.stringify(after[key]) !== JSON.stringify(before[key]))
     .map((key) =>
-      key === 'images' ? 'other training images' : `${flagOf(key)} ${String(after[key])} (was ${String(before[key])})`,
+      key === 'images' ? 'other training images' : `${flagOf(key)} ${shown(after[key])} (was ${shown(before[key])})`,
     );
 }

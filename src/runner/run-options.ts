@@ -6,6 +6,9 @@ export type ResizeMode = 'stretch' | 'cover' | 'contain';
 export type CacheMode = 'none' | 'ram';
 export type SmallClasses = 'error' | 'drop' | 'repeat';
 
+/** What happens at a step whose loss is not finite. */
+export type NanPolicy = 'stop' | 'skip' | 'rollback';
+
 /** Where and with how many threads ONNX Runtime runs. */
 export interface DeviceOptions {
   device: Provider;
@@ -24,7 +27,10 @@ export interface ImageOptions {
 }
 
 export interface RunOptions
-  extends Omit<TrainingOptions, 'provider' | 'classes' | 'learnBeta' | 'dropout'>, DeviceOptions, ImageOptions {
+  extends
+    Omit<TrainingOptions, 'provider' | 'classes' | 'learnBeta' | 'dropout' | 'skipNotFinite'>,
+    DeviceOptions,
+    ImageOptions {
   /** Folder with `train/` and `val/`. */
   dataPath: string;
   /** Folder for checkpoints and metrics. */
@@ -57,6 +63,14 @@ export interface RunOptions
   printFreq: number;
   /** Checkpoints of earlier epochs to keep. */
   keep: number;
+  /** Steps between checkpoints within an epoch; none but at its end unless given. */
+  checkpointEvery?: number;
+  /** Stops with a checkpoint after so many hours. */
+  maxHours?: number;
+  /** `stop` unless given. `rollback` saves a first checkpoint before the first step. */
+  nanPolicy?: NanPolicy;
+  /** Writes TensorBoard's event files into `out`. */
+  tensorboard?: boolean;
   skipBad: boolean;
   smallClasses: SmallClasses;
 }

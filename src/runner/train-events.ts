@@ -19,6 +19,8 @@ export type TrainEvent =
       device: Provider;
       /** Epochs finished, steps of the next one done, and steps done since the training began. */
       resumedFrom?: { epoch: number; epochStep: number; step: number };
+      /** The best Recall@1 of the run that is resumed, and the steps done at it. */
+      best?: { step: number; recall: number };
       /** Images of both splits that can't be read and are left out; a note has named them. */
       skipped: number;
     }
@@ -41,6 +43,10 @@ export type TrainEvent =
       dataSeconds: number;
       /** Steps that this run held. */
       stepsPerRun: number;
+      /** Mean L2 norm of the gradients before clipping, with `clipNorm`. */
+      gradientNorm?: number;
+      /** Steps whose update was left out; `loss` and `pairs` are means over the others. */
+      skipped?: number;
     }
   | { kind: 'eval-progress'; stage: EvalStage; done: number; total: number }
   | {
@@ -52,7 +58,7 @@ export type TrainEvent =
       recall: Recall;
       seconds: number;
     }
-  | { kind: 'checkpoint'; path: string; best: boolean }
+  | { kind: 'checkpoint'; path: string; step: number; best: boolean }
   | { kind: 'note'; message: string }
   /** Twice a second, whatever else happens. */
   | { kind: 'heartbeat' };
@@ -64,7 +70,8 @@ export interface TrainHooks {
 }
 
 export interface TrainResult {
-  status: 'done' | 'interrupted';
+  /** `time-up`: stopped by `maxHours`, with a checkpoint. */
+  status: 'done' | 'interrupted' | 'time-up';
   /** Epochs finished, and steps done since the training began; of a run that was interrupted while it opened: 0 steps. */
   epoch: number;
   step: number;

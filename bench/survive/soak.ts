@@ -1,0 +1,90 @@
+/** A long training in this process: does it take ever more memory, files or threads? */
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { TrainEvent } from '../../src/runner/train.js';
+import { train } from '../../src/runner/train.js';
+import { writeNoise } from './small-run.js';
+
+const epochs = 40;
+/** Growth of the memory, from the second tenth of the run to its last, that still counts as flat. */
+const flat = 0.02;
+
+interface Sample {
+  step: number;
+  /** MiB. */
+  memory: number;
+  files: number;
+  threads: number;
+}
+
+const entries = async (folder: string) => (await readdir(folder)).length;
+
+async function sample(step: number): Promise<Sample> {
+  const memory = process.memoryUsage.rss() / 2 ** 20;
+  return { step, memory, files: await entries('/proc/self/fd'), threads: await entries('/proc/self/task') };
+}
+
+const mean = (samples: readonly Sample[]): number =>
+  samples.reduce((sum, { memory }) => sum + memory, 0) / samples.length;
+
+/** Trains `count` steps with an evaluation and checkpoints in each of 40 epochs. Linux. @throws Error when something grows */
+export async function soak(count: number): Promise<void> {
+  const root = await mkdtemp(path.join(tmpdir(), 'dws-soak-'));
+  const before = await sample(0);
+  const samples: Sample[] = [];
+  const pending: Promise<void>[] = [];
+  const every = Math.max(1, Math.floor(count / 200));
+  const onEvent = (event: TrainEvent) => {
+    if (event.kind !== 'steps' || event.step < every * (samples.length + pending.length)) return;
+    const taken = sample(event.step).then((row) => {
+      samples.push(row);
+      pending.splice(pending.indexOf(taken), 1);
+      if (samples.length % 10 === 1) console.log(JSON.stringify({ ...row, memory: Math.round(row.memory) }));
+    });
+    pending.push(taken);
+  };
+  try {
+    await writeNoise(path.join(root, 'data'));
+    const started = performance.now();
+    const { step } = await train(
+      {
+        ...{ dataPath: path.join(root, 'data'), out: path.join(root, 'run'), savePrefix: '', model: 'squeezenet1_1' },
+        ...{ featDim: 16, embedDim: 8, imageSize: 32, batchSize: 4, batchK: 2, batchNum: count / epochs, epochs },
+        ...{ margin: 0.2, nu: 0, beta: 1.2, normalizeWeights: false, freezeBn: false, backboneLrMult: 1 },
+        ...{ optimizer: 'sgd', momentum: 0.9, weightDecay: 1e-4, lr: 1e-4, lrBeta: 0.1, factor: 0.5, steps: [20] },
+        ...{ startEpoch: 0, seed: 1, printFreq: 1, keep: 2, skipBad: false, smallClasses: 'error', resize: 'stretch' },
+        ...{ workers: 2, cache: 'none', device: 'cpu', deviceId: 0, threads: 1, tensorboard: true },
+        ...{ checkpointEvery: Math.ceil(count / epochs / 2), clipNorm: 10 },
+      },
+      { onEvent, signal: new AbortController().signal },
+    );
+    await Promise.all(pending);
+    const minutes = (performance.now() - started) / 6e4;
+    const after = await sample(step);
+    const tenth = Math.floor(samples.length / 10);
+    const [early, late] = [mean(samples.slice(tenth, 2 * tenth)), mean(samples.slice(-tenth))];
+    const growth = late / early - 1;
+    const row = (name: string, { memory, files, threads }: Sample) =>
+      `${name}: ${memory.toFixed(0)} MiB, ${files} open files, ${threads} threads`;
+    console.log(`${step} steps in ${minutes.toFixed(1)} minutes`);
+    console.log(
+      [
+        row('before', before),
+        row('second tenth', samples[tenth]!),
+        row('last', samples.at(-1)!),
+        row('after', after),
+      ].join('\n'),
+    );
+    console.log(
+      `memory: ${early.toFixed(1)} MiB in the second tenth, ${late.toFixed(1)} MiB in the last: ${(100 * growth).toFixed(2)} %`,
+    );
+    if (growth > flat) throw new Error(`memory has grown by ${(100 * growth).toFixed(2)} %`);
+    const [first, last] = [samples[tenth]!, samples.at(-1)!];
+    if (last.files > first.files || last.threads > first.threads) throw new Error('open files or threads have grown');
+    const workers = process.getActiveResourcesInfo().filter((name) => name === 'Worker' || name === 'MessagePort');
+    if (workers.length > 0) throw new Error(`left behind: ${workers.join(', ')}`);
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+}
