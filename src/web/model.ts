@@ -40,9 +40,9 @@ function variantOf({ variants }: WebModelInfo, name: WebVariantName): WebVariant
   throw new DwsWebError('bad-model', `The model was exported as ${names}, not as ${name}.`);
 }
 
-/** Graph and weights, whole. */
+/** Graph and weights, whole; the small graph first, so that nothing large is fetched for a folder that lacks it. */
 async function loadParts(folder: URL, { graph, weights, bytes, name }: WebVariant, hooks: LoadHooks) {
-  const parts = await Promise.all([loadBytes(folder, graph, hooks), loadBytes(folder, weights, hooks)]);
+  const parts = [await loadBytes(folder, graph, hooks), await loadBytes(folder, weights, hooks)] as const;
   const loaded = parts[0].length + parts[1].length;
   if (loaded === bytes) return parts;
   throw new DwsWebError(
