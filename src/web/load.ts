@@ -83,10 +83,14 @@ export async function loadBytes(
   const response = await fetchFile(url, file, signal);
   const total = lengthOf(response);
   const collector = new Collector(total);
+  const reader = response.body!.getReader();
+  // Node.js's fetch leaves a read waiting for good when it is aborted after all of a body has come.
+  const cancel = () => void reader.cancel().catch(() => undefined);
+  signal?.addEventListener('abort', cancel, { once: true });
   try {
-    const reader = response.body!.getReader();
     for (;;) {
       const { done, value } = await reader.read();
+      signal?.throwIfAborted();
       if (done) break;
       collector.add(value);
       onProgress?.({ file, loaded: collector.loaded, total });
@@ -96,6 +100,8 @@ export async function loadBytes(
     throw new DwsWebError('network', `${file} broke off after ${collector.loaded} bytes: ${reasonOf(error)}.`, {
       cause: error,
     });
+  } finally {
+    signal?.removeEventListener('abort', cancel);
   }
   return collector.take();
 }
