@@ -56,16 +56,9 @@ const filledIn = new Set(['classes', 'batchNum', 'dropout']);
 /** Follow from other options, or are told as data or weights. */
 const derived = new Set(['learnBeta', 'skipNotFinite', 'images', 'initialWeights']);
 
-/**
- * Options of a run that are not those which decided its numbers: somebody has edited one.
- *
- * @param hyperparameters as the checkpoints record them
- */
-export function editedOptions(
-  segment: Segment,
-  { training, run, seed }: { training: Values; run: Values; seed?: number },
-): Change[] {
-  const recorded: Values = { ...training, ...run, ...(seed !== undefined && { seed }) };
+/** Options of a run that are not those which decided its numbers, as it or its checkpoints record them: somebody has edited one. */
+export function editedOptions(segment: Segment, { training, run }: Segment['hyperparameters']): Change[] {
+  const recorded: Values = { ...training, ...run };
   const options = asRecorded(segment);
   const keys = Object.keys(optionTable)
     .map((key) => (key === 'device' ? 'provider' : key))
@@ -91,17 +84,26 @@ export const changedFacts = (was: Facts, now: Facts): Change[] =>
 
 const digits = (sha256: string): string => sha256.slice(0, 12);
 
+export const changedFile = (name: string, was: string, now: string): Change[] =>
+  was === now ? [] : [{ name, was: digits(was), now: digits(now), decides: true }];
+
 export const changedArtifacts = (was: Segment['artifacts'], now: Segment['artifacts']): Change[] =>
-  (Object.keys(was) as (keyof Segment['artifacts'])[])
-    .filter((name) => was[name] !== now[name])
-    .map((name) => ({ name, was: digits(was[name]), now: digits(now[name]), decides: true }));
+  (Object.keys(was) as (keyof Segment['artifacts'])[]).flatMap((name) => changedFile(name, was[name], now[name]));
 
 /** @param details what happened to each file, where that is known */
 export function changedData(was: Segment['data'], now: Segment['data'], details?: string[]): Change[] {
   if (was?.sha256 === now?.sha256) return [];
   const text = (data: Segment['data']) =>
     data === null ? 'not hashed' : `${data.train} + ${data.val} images, ${digits(data.sha256)}`;
-  return [{ name: 'data', was: text(was), now: text(now), decides: true, ...(details && { details }) }];
+  const decides = was !== null && now !== null;
+  return [{ name: 'data', was: text(was), now: text(now), decides, ...(details && { details }) }];
+}
+
+/** @param now the digits of the pretrained weights' SHA-256 that are known; the record has as many or more, or fewer */
+export function changedWeights({ hyperparameters }: Segment, now: string | undefined): Change[] {
+  const was = hyperparameters.run['initialWeights'];
+  if (was === now || (now !== undefined && (String(was).startsWith(now) || now.startsWith(String(was))))) return [];
+  return [{ name: 'pretrained weights', was: shown(was), now: shown(now?.slice(0, 16)), decides: true }];
 }
 
 /** The same thing found twice is told once. */

@@ -3,14 +3,16 @@
  * SHA-256 stands for the data set: it is the same wherever the folder is.
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImageSet } from '../data/folder.js';
-import { fileError } from '../files.js';
+import { UserError } from '../errors.js';
+import { fileError, readWholeFile } from '../files.js';
 import { forEachConcurrently } from '../prepare/concurrently.js';
 import { sha256Of } from '../pretrained/cache.js';
 import { HashCache } from './hash-cache.js';
-import { count, fields, insidePath, oneOf, sha256, text } from './shape.js';
+import { count, fields, insidePath, oneOf, sha256, ShapeError, text } from './shape.js';
 
 const filesAtATime = 8;
 
@@ -90,16 +92,32 @@ export async function listData(
   return { text: lines, sha256: digest, train: train.images.length, val: val.images.length };
 }
 
-/** @returns undefined for a text that is no listing */
-export function parseListing(lines: string): ListedFile[] | undefined {
-  try {
-    return lines
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => listed(JSON.parse(line), ''));
-  } catch {
-    return undefined;
-  }
+/**
+ * @param file for the errors
+ * @throws UserError naming the line that is no image
+ */
+export function decodeListing(lines: string, file: string): ListedFile[] {
+  return lines.split('\n').flatMap((line, index) => {
+    if (line === '') return [];
+    try {
+      return listed(JSON.parse(line), '');
+    } catch (error) {
+      const what = error instanceof ShapeError ? error.message.trim() : 'it is not JSON';
+      throw new UserError(`${file} is damaged: line ${index + 1}: ${what}. Take another copy of the file.`);
+    }
+  });
+}
+
+/**
+ * The files of a run's listing, or undefined where it is not there, or is another one than the run wrote.
+ *
+ * @throws UserError when it can't be read
+ */
+export async function readListing(file: string, written: string): Promise<ListedFile[] | undefined> {
+  if (!existsSync(file)) return undefined;
+  const bytes = await readWholeFile(file);
+  const isIt = createHash('sha256').update(bytes).digest('hex') === written;
+  return isIt ? decodeListing(new TextDecoder().decode(bytes), file) : undefined;
 }
 
 const placeOf = ({ split, path: file }: ListedFile): string => `${split}: ${file}`;

@@ -1,6 +1,7 @@
 /** `run.json`: what a training was, so that it can be repeated and compared. */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { TrainingOptions } from '../../graph/options.js';
 import { requireRunOptions, requireTrainingOptions } from '../check-options.js';
 import { UserError } from '../errors.js';
 import { fileError, readWholeFile } from '../files.js';
@@ -40,6 +41,12 @@ const scalar = check(
 );
 const parameter: Check<unknown> = (value, where) => (Array.isArray(value) ? listOf(scalar) : scalar)(value, where);
 
+const trainingOptions: Check<TrainingOptions> = (value, where) => {
+  const options = mapOf(parameter)(value, where) as unknown as TrainingOptions;
+  requireTrainingOptions(options);
+  return options;
+};
+
 /** k -> Recall@k in [0, 1]. */
 const recall = mapOf(number);
 
@@ -53,8 +60,8 @@ const segment = fields({
   from: position,
   to: optional(position),
   options: runOptions,
-  /** What the checkpoints record: the options of the graphs, and the runner's that decide the numbers. */
-  hyperparameters: fields({ training: mapOf(parameter), run: mapOf(parameter) }),
+  /** What the checkpoints record: the options of the graphs, and the runner's that decide the numbers, seed included. */
+  hyperparameters: fields({ training: trainingOptions, run: mapOf(parameter) }),
   stepsPerEpoch: count,
   facts: fields(
     Object.fromEntries(Object.keys(factTable).map((name) => [name, text])) as Record<
@@ -129,10 +136,7 @@ export function decodeRecord(json: string, file: string): RunRecord {
     }
     const decoded = record(value, '');
     if (decoded.segments.length === 0) throw damaged(file, 'it has no segment');
-    for (const { options, hyperparameters } of decoded.segments) {
-      requireRunOptions(options);
-      requireTrainingOptions(hyperparameters.training as unknown as Parameters<typeof requireTrainingOptions>[0]);
-    }
+    for (const { options } of decoded.segments) requireRunOptions(options);
     return decoded;
   } catch (error) {
     if (error instanceof ShapeError) throw damaged(file, error.message.replace(/^ is/, 'it is'));

@@ -19,8 +19,7 @@ import { emptyRecord, encodeRecord, LISTING, readRecord, RECORD } from './record
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Values as JSON keeps them: what is undefined is left out. */
-const plain = (values: object): Record<string, unknown> =>
-  JSON.parse(JSON.stringify(values)) as Record<string, unknown>;
+const plain = <T extends object>(values: T): T => JSON.parse(JSON.stringify(values)) as T;
 
 /** The record of the run that a checkpoint belongs to: `my-run.json` beside `my-checkpoint.safetensors`. */
 const recordOf = (checkpoint: string): string => {
@@ -82,7 +81,7 @@ class RunRecorder {
       status: 'running',
       from: start,
       options: plainOptions(options),
-      hyperparameters: { training: plain(training), run: plain(recorded) },
+      hyperparameters: { training: plain(training), run: plain({ ...recorded, seed: options.seed }) },
       stepsPerEpoch,
       facts: await machineFacts(options),
       artifacts: artifactDigests(training),
