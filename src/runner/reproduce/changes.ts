@@ -88,7 +88,9 @@ export const changedFile = (name: string, was: string, now: string): Change[] =>
   was === now ? [] : [{ name, was: digits(was), now: digits(now), decides: true }];
 
 export const changedArtifacts = (was: Segment['artifacts'], now: Segment['artifacts']): Change[] =>
-  (Object.keys(was) as (keyof Segment['artifacts'])[]).flatMap((name) => changedFile(name, was[name], now[name]));
+  (Object.keys(was) as (keyof Segment['artifacts'] & string)[]).flatMap((name) =>
+    changedFile(name, was[name], now[name]),
+  );
 
 /** @param details what happened to each file, where that is known */
 export function changedData(was: Segment['data'], now: Segment['data'], details?: string[]): Change[] {

@@ -2,7 +2,7 @@
 import type { RunOptions } from '../run-options.js';
 import { printable } from '../weights/printable.js';
 import type { Check } from './shape.js';
-import { count, fields, fileName, flag, listOf, pathText, number, oneOf, optional, ShapeError, text } from './shape.js';
+import { count, fields, fileName, flag, listOf, pathText, number, oneOf, optional, ShapeError, word } from './shape.js';
 
 interface OptionRow {
   /** Types alone; `requireRunOptions` knows the ranges. */
@@ -16,12 +16,12 @@ const aside = (check: Check<unknown>): OptionRow => ({ check, decides: false });
 
 const pretrained: Check<unknown> = (value, where) => {
   const { kind } = fields({ kind: oneOf('published', 'file') })(value, where);
-  const inner = kind === 'file' ? fields({ path: pathText }) : fields({ weights: text });
+  const inner = kind === 'file' ? fields({ path: pathText }) : fields({ weights: word });
   return { kind, ...inner(value, where) };
 };
 
 export const optionTable: { [Key in keyof Required<RunOptions>]: OptionRow } = {
-  model: decides(text),
+  model: decides(word),
   featDim: decides(number),
   embedDim: decides(number),
   imageSize: decides(number),
@@ -31,14 +31,14 @@ export const optionTable: { [Key in keyof Required<RunOptions>]: OptionRow } = {
   batchSize: decides(number),
   batchK: decides(number),
   classes: decides(optional(number)),
-  smallClasses: decides(text),
-  resize: decides(text),
+  smallClasses: decides(word),
+  resize: decides(word),
   margin: decides(number),
   nu: decides(number),
   beta: decides(number),
   lrBeta: decides(number),
   normalizeWeights: decides(flag),
-  optimizer: decides(text),
+  optimizer: decides(word),
   momentum: decides(number),
   weightDecay: decides(number),
   clipNorm: decides(optional(number)),
@@ -49,9 +49,9 @@ export const optionTable: { [Key in keyof Required<RunOptions>]: OptionRow } = {
   batchNum: decides(optional(number)),
   startEpoch: decides(number),
   seed: decides(number),
-  nanPolicy: decides(optional(text)),
+  nanPolicy: decides(optional(word)),
   skipBad: decides(flag),
-  device: decides(text),
+  device: decides(word),
   deviceId: aside(number),
   threads: decides(number),
   epochs: aside(number),
@@ -60,7 +60,7 @@ export const optionTable: { [Key in keyof Required<RunOptions>]: OptionRow } = {
   savePrefix: aside((value, where) => (value === '' ? value : fileName(value, where))),
   resume: aside(optional(pathText)),
   workers: aside(count),
-  cache: aside(text),
+  cache: aside(word),
   stepsPerRun: aside(optional(number)),
   printFreq: aside(number),
   keep: aside(number),

@@ -9,10 +9,10 @@ import { factTable } from './machine.js';
 import { runOptions } from './options.js';
 import type { Check, Checked } from './shape.js';
 import {
-  check,
   count,
   fields,
   fileName,
+  line,
   listOf,
   mapOf,
   number,
@@ -20,9 +20,10 @@ import {
   optional,
   orNull,
   sha256,
+  ShapeError,
   text,
+  word,
 } from './shape.js';
-import { ShapeError } from './shape.js';
 
 export const RECORD = 'run.json';
 export const LISTING = 'data.jsonl';
@@ -35,10 +36,8 @@ const maxBytes = 256 * 2 ** 20;
 /** Whole epochs, steps of the next one, and steps since the training began. */
 const position = fields({ epoch: count, epochStep: count, step: count });
 
-const scalar = check(
-  (value): value is string | number | boolean => ['string', 'number', 'boolean'].includes(typeof value),
-  'a text, number or true or false',
-);
+const scalar: Check<unknown> = (value, where) =>
+  typeof value === 'number' || typeof value === 'boolean' ? value : word(value, where);
 const parameter: Check<unknown> = (value, where) => (Array.isArray(value) ? listOf(scalar) : scalar)(value, where);
 
 const trainingOptions: Check<TrainingOptions> = (value, where) => {
@@ -52,8 +51,8 @@ const recall = mapOf(number);
 
 const segment = fields({
   /** ISO 8601. */
-  started: text,
-  ended: optional(text),
+  started: line,
+  ended: optional(line),
   /** `running` is also what a killed run leaves. */
   status: oneOf('running', 'done', 'interrupted', 'time-up', 'failed'),
   error: optional(text),
@@ -64,7 +63,7 @@ const segment = fields({
   hyperparameters: fields({ training: trainingOptions, run: mapOf(parameter) }),
   stepsPerEpoch: count,
   facts: fields(
-    Object.fromEntries(Object.keys(factTable).map((name) => [name, text])) as Record<
+    Object.fromEntries(Object.keys(factTable).map((name) => [name, line])) as Record<
       keyof typeof factTable,
       Check<string>
     >,

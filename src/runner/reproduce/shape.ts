@@ -26,6 +26,9 @@ const matching = (pattern: RegExp, wanted: string): Check<string> =>
   check((value): value is string => typeof value === 'string' && pattern.test(value), wanted);
 
 export const text = check((value): value is string => typeof value === 'string', 'a text');
+/** A text that may be shown as it is. */
+export const line = matching(/^\P{C}{0,1000}$/u, 'a text in one line');
+export const word = matching(/^\P{C}{0,40}$/u, 'a word');
 export const flag = check((value): value is boolean => typeof value === 'boolean', 'true or false');
 export const number = check((value): value is number => typeof value === 'number', 'a number');
 export const count = check(
