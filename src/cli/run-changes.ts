@@ -1,4 +1,5 @@
 /** What differs between two runs, in lines for people. */
+import { printableName } from '../runner/data/printable-name.js';
 import type { Change } from '../runner/reproduce/changes.js';
 import type { CurveComparison, CurveDifference } from '../runner/reproduce/curves.js';
 import type { CheckpointDifference } from '../runner/reproduce/tensors.js';
@@ -42,12 +43,12 @@ export function curveLines(
 
 /** In one line. */
 export function tensorText({ metadata, layout, first, differing, tensors }: CheckpointDifference): string {
-  if (layout !== undefined) return `other tensors: ${layout}`;
-  const entries = metadata.length > 0 ? `other ${metadata.join(', ')}; ` : '';
+  if (layout !== undefined) return `other tensors: ${printableName(layout)}`;
+  const entries = metadata.length > 0 ? `other ${metadata.map(printableName).join(', ')}; ` : '';
   if (!first) return entries === '' ? 'the same' : `${entries}the same tensors`;
   const { name, values, largest } = first;
   return (
-    `${entries}${differing} of ${counted(tensors, 'tensor')} differ, the first ${name} in ${count(first.differing)} of ` +
+    `${entries}${differing} of ${counted(tensors, 'tensor')} differ, the first ${printableName(name)} in ${count(first.differing)} of ` +
     `${counted(values, 'value')}, by ${small(largest)} at most`
   );
 }

@@ -1,5 +1,6 @@
 /** What is another thing than it was: options, facts, graphs, data. */
 import { flagOf } from '../check-options.js';
+import { printableName } from '../data/printable-name.js';
 import type { Facts } from './machine.js';
 import { factTable } from './machine.js';
 import { optionTable } from './options.js';
@@ -18,7 +19,7 @@ export interface Change {
 
 const shown = (value: unknown): string => {
   if (value === undefined) return 'none';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return printableName(typeof value === 'object' ? JSON.stringify(value) : String(value));
 };
 
 const isEqual = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
@@ -33,7 +34,7 @@ function changedValues(was: Values, now: Values, keys: readonly string[], decide
 }
 
 /** Where the files are is no option of a training. */
-const places = new Set(['out', 'resume']);
+const places = new Set(['out', 'resume', 'savePrefix']);
 
 /** Options of two runs, in the order of the table. */
 export const changedOptions = (was: Segment['options'], now: Segment['options']): Change[] =>

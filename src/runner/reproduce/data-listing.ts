@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImageSet } from '../data/folder.js';
+import { printableName } from '../data/printable-name.js';
 import { UserError } from '../errors.js';
 import { fileError, readWholeFile } from '../files.js';
 import { forEachConcurrently } from '../prepare/concurrently.js';
@@ -126,13 +127,16 @@ const placeOf = ({ split, path: file }: ListedFile): string => `${split}: ${file
 export function listingChanges(before: readonly ListedFile[], after: readonly ListedFile[]): string[] {
   const now = new Map(after.map((file) => [placeOf(file), file]));
   const changes = before.flatMap((file) => {
-    const place = placeOf(file);
-    const found = now.get(place);
-    now.delete(place);
+    const found = now.get(placeOf(file));
+    now.delete(placeOf(file));
+    const place = printableName(placeOf(file));
     if (!found) return [`${place} is gone`];
     if (found.sha256 !== file.sha256) return [`${place} has another content`];
-    if (found.label !== file.label) return [`${place} is of class ${found.label} (${found.class}), was ${file.label}`];
-    return found.class === file.class ? [] : [`${place}: its class is called ${found.class}, was ${file.class}`];
+    if (found.label !== file.label)
+      return [`${place} is of class ${found.label} (${printableName(found.class)}), was ${file.label}`];
+    return found.class === file.class
+      ? []
+      : [`${place}: its class is called ${printableName(found.class)}, was ${printableName(file.class)}`];
   });
-  return [...changes, ...[...now.keys()].map((place) => `${place} is new`)];
+  return [...changes, ...[...now.keys()].map((place) => `${printableName(place)} is new`)];
 }

@@ -34,22 +34,21 @@ export type FactName = keyof typeof factTable;
 export type Facts = Record<FactName, string>;
 
 /**
- * Instruction sets by which kernels of ONNX Runtime (MLAS) and libvips (Highway) choose how to add and round, by Linux's names:
- * x86's, then Arm's.
+ * Instruction sets by which kernels of ONNX Runtime (MLAS) and libvips (Highway) choose how to add and round, by Linux's names.
+ * x86 has an `sme` of its own, which encrypts memory.
  */
-const ARITHMETIC = /^(sse4_1|f16c|fma|avx|avx2|avx512\w*|avx_\w+|amx_\w+|asimd\w*|fphp|bf16|i8mm|sve\w*|sme\w*)$/;
+const arithmetic: Record<string, RegExp> = {
+  flags: /^(sse4_1|f16c|fma|avx|avx2|avx512\w*|avx_\w+|amx_\w+)$/,
+  Features: /^(asimd\w*|fphp|bf16|i8mm|sve\w*|sme\w*)$/,
+};
 
 const untold = 'not told by this system';
 
 /** The first processor's flags in the text of Linux's /proc/cpuinfo that change arithmetic, sorted. */
 export function arithmeticFlags(cpuinfo: string): string {
-  const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/) ?? [];
-  return (
-    flags
-      .filter((flag) => ARITHMETIC.test(flag))
-      .sort()
-      .join(' ') || untold
-  );
+  const [, name, flags] = /^(flags|Features)\s*:(.*)$/m.exec(cpuinfo) ?? [];
+  const changing = (flags?.trim().split(/\s+/) ?? []).filter((flag) => arithmetic[name!]!.test(flag));
+  return changing.sort().join(' ') || untold;
 }
 
 function cLibrary(): string {

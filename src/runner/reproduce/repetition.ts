@@ -1,4 +1,5 @@
 /** What is to be trained again to verify a run: as much of it as went on with the same options. */
+import { printableName } from '../data/printable-name.js';
 import { UserError } from '../errors.js';
 import type { Metrics } from '../metrics.js';
 import { readMetrics } from '../metrics.js';
@@ -61,7 +62,7 @@ export async function planRepetition(run: RecordedRun, epochs?: number): Promise
   const { from, stepsPerEpoch } = first;
   if (from.step > 0) {
     throw new UserError(
-      `${file} begins at step ${from.step}, from ${first.options.resume ?? 'a checkpoint'}: what came before is not ` +
+      `${file} begins at step ${from.step}, from ${printableName(first.options.resume ?? 'a checkpoint')}: what came before is not ` +
         `recorded here, and can't be repeated. Verify the run that wrote that checkpoint.`,
     );
   }

@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { saveCheckpoint, loadCheckpoint } from '../../../src/runner/checkpoint.js';
 import { describeNetwork } from '../../../src/graph/flat.js';
+import { exportModel } from '../../../src/runner/export.js';
 import { diffRuns } from '../../../src/runner/reproduce/diff.js';
 import type { Segment } from '../../../src/runner/reproduce/record.js';
 import { openRun } from '../../../src/runner/reproduce/record.js';
@@ -91,6 +92,23 @@ describe('a run that comes out again', () => {
     const lines = (await readFile(at('killed', 'metrics.jsonl'), 'utf8')).split('\n').slice(0, 5);
     await writeFile(at('killed', 'metrics.jsonl'), `${lines.join('\n')}\n{"kind":"st`);
     expect(await verify('killed')).toMatchObject({ outcome: 'identical', curves: { steps: 3, evaluations: 2 } });
+  });
+
+  it('may have left out images that cannot be read', async () => {
+    await cp(at('data'), at('bad'), { recursive: true });
+    await writeFile(at('bad', 'train', 'train-0', '9.png'), 'no image');
+    await trainSmall(run('bad-run', { dataPath: at('bad'), skipBad: true, epochs: 1 }));
+    expect(await verify('bad-run')).toMatchObject({ outcome: 'identical', changes: [] });
+  });
+
+  it('may have begun with weights of a file, as long as they are the same', async () => {
+    const pretrained = { kind: 'file', path: at('weights.safetensors') } as const;
+    await exportModel(at('run', 'checkpoint.safetensors'), pretrained.path);
+    await trainSmall(run('begun', { pretrained, epochs: 1 }));
+    expect(await verify('begun')).toMatchObject({ outcome: 'identical', changes: [] });
+    await trainSmall(run('longer', { epochs: 3 }));
+    await exportModel(at('longer', 'checkpoint.safetensors'), pretrained.path);
+    expect(await verify('begun')).toMatchObject({ outcome: 'changed', changes: [{ name: 'pretrained weights' }] });
   });
 
   it('may have data elsewhere by now', async () => {
