@@ -2,6 +2,7 @@
 import { benchLearn } from './learn/main.js';
 import { benchDamaged } from './data/damaged.js';
 import { benchModels } from './models/main.js';
+import { benchReproduce } from './reproduce/main.js';
 import { benchStep } from './step/main.js';
 import { benchTorch } from './torch/main.js';
 import { benchWeb } from './web/main.js';
@@ -10,6 +11,7 @@ const benchmarks: Record<string, (args: string[]) => Promise<void>> = {
   learn: benchLearn,
   damaged: benchDamaged,
   models: benchModels,
+  reproduce: benchReproduce,
   step: benchStep,
   torch: benchTorch,
   web: benchWeb,

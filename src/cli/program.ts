@@ -4,6 +4,7 @@ import { packageJson } from '../runner/package-json.js';
 import { addBuild } from './commands/build.js';
 import { addCheck } from './commands/check.js';
 import { addDemo } from './commands/demo.js';
+import { addDiff } from './commands/diff.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
 import { addEval } from './commands/eval.js';
@@ -11,6 +12,7 @@ import { addExport } from './commands/export.js';
 import { addGallery } from './commands/gallery.js';
 import { addPrepare } from './commands/prepare.js';
 import { addTrain } from './commands/train.js';
+import { addVerify } from './commands/verify.js';
 import { addExample } from './options.js';
 
 export function createProgram(): Command {
@@ -35,6 +37,8 @@ export function createProgram(): Command {
     addBuild,
     addPrepare,
     addCheck,
+    addVerify,
+    addDiff,
     addDoctor,
   ])
     add(program);
