@@ -10,6 +10,7 @@ import { addEval } from './commands/eval.js';
 import { addExport } from './commands/export.js';
 import { addGallery } from './commands/gallery.js';
 import { addPrepare } from './commands/prepare.js';
+import { addReport } from './commands/report.js';
 import { addTrain } from './commands/train.js';
 import { addExample } from './options.js';
 
@@ -30,6 +31,7 @@ export function createProgram(): Command {
     addEval,
     addEmbed,
     addExport,
+    addReport,
     addGallery,
     addDemo,
     addBuild,

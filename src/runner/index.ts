@@ -25,6 +25,8 @@ export { checkDevice, openSession } from './ort.js';
 export type { PretrainedReport } from './pretrained/apply.js';
 export { applyWeights } from './pretrained/apply.js';
 export type { PretrainedSource } from './pretrained/load.js';
+export { makeReport } from './report/report.js';
+export type { MadeReport, ReportHooks, ReportOptions, ReportStage } from './report/report-options.js';
 export type { Recall, SearchHooks } from './retrieval.js';
 export { recallAtK, recallKs } from './retrieval.js';
 export type { CacheMode, DeviceOptions, ImageOptions, ResizeMode, RunOptions, SmallClasses } from './run-options.js';
