@@ -15,9 +15,12 @@ function meanOf(values: readonly Value[]): number | null {
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
+/** How many values a point stands for. */
+const eachOf = (count: number, most = mostPoints): number => Math.ceil(count / most);
+
 /** Means of as many neighbors as it takes to leave `most` values; those that are not there are left out of the mean. */
 export function thinned(values: readonly Value[], most = mostPoints): (number | null)[] {
-  const each = Math.ceil(values.length / most);
+  const each = eachOf(values.length, most);
   if (each <= 1) return values.map((value) => value ?? null);
   return Array.from({ length: Math.ceil(values.length / each) }, (_, i) =>
     meanOf(values.slice(i * each, (i + 1) * each)),
@@ -70,13 +73,15 @@ const stepCharts: Record<string, StepChart> = {
 };
 
 function seriesOf({ isNoisy, curves }: StepChart, steps: readonly StepMetrics[]): Series[] {
+  const each = eachOf(steps.length);
+  const behind = each > 1 ? `each ${each} steps` : 'each step';
   return curves.flatMap(({ label, color, value }): Series[] => {
     const values = thinned(steps.map(value));
     if (values.every((entry) => entry === null)) return [];
     const reach = Math.floor((values.length * smoothedShare) / 2);
     if (!isNoisy || reach < 1) return [{ label, color, values, look: 'line' }];
     return [
-      { label: `${label}, each step`, color, values, look: 'pale' },
+      { label: `${label}, ${behind}`, color, values, look: 'pale' },
       { label: `${label}, mean`, color, values: smoothed(values, reach), look: 'line' },
     ];
   });
@@ -99,7 +104,7 @@ export function stepCurves(metrics: readonly Metrics[]): Record<string, Chart> {
 export function recallCurves(metrics: readonly Metrics[]): Chart | undefined {
   const all = metrics.filter((line): line is EvalMetrics => line.kind === 'eval');
   if (all.length === 0) return undefined;
-  const each = Math.ceil(all.length / mostPoints);
+  const each = eachOf(all.length);
   const shown = all.filter((_, i) => i % each === 0 || i === all.length - 1);
   const series = Object.keys(all[0]!.recall).map((k, color): Series => ({
     label: `Recall@${k}`,

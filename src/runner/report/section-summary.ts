@@ -32,7 +32,7 @@ function introduction({ files, val }: ReportContent): Html {
 interface Tile {
   name: string;
   value: (val: ValLook) => number;
-  text: (value: number) => string;
+  text: (value: number, val: ValLook) => string;
 }
 
 const tiles: Tile[] = [
@@ -54,7 +54,8 @@ const tiles: Tile[] = [
   {
     name: 'NMI',
     value: ({ metrics }) => metrics.NMI,
-    text: () => 'How far groups that k-means finds without any names agree with the classes.',
+    text: (_, { metrics }) =>
+      `How far groups that k-means finds without any names agree with the classes. Corrected for chance (AMI): ${metrics.AMI.toFixed(3)}.`,
   },
 ];
 
@@ -63,7 +64,9 @@ const tileOf =
   ({ name, value, text }: Tile): Html =>
     html` <div class="tile">
       <dt>${name}</dt>
-      <dd><span class="number">${value(val).toFixed(3)}</span> <span class="meaning">${text(value(val))}</span></dd>
+      <dd>
+        <span class="number">${value(val).toFixed(3)}</span> <span class="meaning">${text(value(val), val)}</span>
+      </dd>
     </div>`;
 
 const noteBox = (notes: readonly string[]): Html =>
