@@ -11,6 +11,7 @@ import { addEval } from './commands/eval.js';
 import { addExport } from './commands/export.js';
 import { addGallery } from './commands/gallery.js';
 import { addPrepare } from './commands/prepare.js';
+import { addReport } from './commands/report.js';
 import { addTrain } from './commands/train.js';
 import { addVerify } from './commands/verify.js';
 import { addExample } from './options.js';
@@ -32,6 +33,7 @@ export function createProgram(): Command {
     addEval,
     addEmbed,
     addExport,
+    addReport,
     addGallery,
     addDemo,
     addBuild,

@@ -32,6 +32,8 @@ export type { RecordedRun, RunRecord } from './reproduce/record.js';
 export { openRun } from './reproduce/record.js';
 export type { Verification, VerifyHooks, VerifyOptions } from './reproduce/verify.js';
 export { verifyRun } from './reproduce/verify.js';
+export { makeReport } from './report/report.js';
+export type { MadeReport, ReportHooks, ReportOptions, ReportStage } from './report/report-options.js';
 export type { Recall, SearchHooks } from './retrieval.js';
 export { recallAtK, recallKs } from './retrieval.js';
 export type { CacheMode, DeviceOptions, ImageOptions, ResizeMode, RunOptions, SmallClasses } from './run-options.js';
