@@ -52,6 +52,11 @@ const wholeSteps = [1, 2, 5]
 const onlyDecades: uPlot.Axis.Filter = (_, splits) =>
   splits.map((split) => (Number.isInteger(Math.round(Math.log10(split) * 1e6) / 1e6) ? split : null));
 
+const decadesOf = ({ line }: Theme): uPlot.Axis => ({
+  grid: { stroke: line, width: 1, filter: onlyDecades },
+  ticks: { stroke: line, width: 1, size: 5, filter: onlyDecades },
+});
+
 const axisOf = (label: string, { soft, line, font }: Theme, size: number): uPlot.Axis => ({
   label,
   labelFont: font,
@@ -107,7 +112,7 @@ function optionsOf(chart: Chart, theme: Theme, size: { width: number; height: nu
     },
     axes: [
       { ...axisOf(xLabel, theme, 34), ...(isWhole && { incrs: wholeSteps }) },
-      { ...axisOf(yLabel, theme, 56), ...(log && { grid: { stroke: theme.line, width: 1, filter: onlyDecades } }) },
+      { ...axisOf(yLabel, theme, 56), ...(log && decadesOf(theme)) },
     ],
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
     legend: { live: true },

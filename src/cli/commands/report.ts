@@ -17,7 +17,7 @@ const own = {
   dataPath: optional('dir', 'the images, where they are no longer where the run had them', path),
   images: withDefault(
     'n',
-    'validation images to look at, at most: of more, whole classes are drawn at random',
+    'validation images to look at, at most: of more, so many are drawn at random',
     integer({ min: 2 }),
     10_000,
   ),
@@ -58,7 +58,7 @@ export function addReport(program: Command): void {
   const command = program
     .command('report')
     .description('a run -> one page with its curves, results and pictures')
-    .argument('<run>', "the run's folder");
+    .argument('<run>', "the run's folder, or its run.json");
   addOptions(command, 'Options:', own);
   addOptions(command, 'Device:', device);
   addExample(command, 'dws report runs/resnet18-0 -o report.html');

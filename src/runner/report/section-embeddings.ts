@@ -8,14 +8,12 @@ import { html } from './html.js';
 import type { ValLook } from './look-at-val.js';
 import { webpUrl } from './pictures.js';
 import type { ReportContent, Section } from './section.js';
-import { count, emptySection, figure, percent } from './section.js';
+import { count, emptySection, figure, percent, rounded } from './section.js';
 
 /** Of distances on the unit sphere. */
 export const distanceBins: Bins = { from: 0, to: 2, count: 80 };
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-
-const rounded = (values: readonly number[]): number[] => values.map((value) => Number(value.toPrecision(4)));
 
 function distanceChart({ positive, negative }: ValLook['distances']): Chart {
   const series = [

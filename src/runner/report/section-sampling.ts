@@ -9,11 +9,9 @@ import type { Html } from './html.js';
 import { html } from './html.js';
 import type { TrainLook } from './look-at-train.js';
 import type { ReportContent, Section } from './section.js';
-import { count, emptySection, figure, percent } from './section.js';
+import { count, emptySection, figure, percent, rounded } from './section.js';
 import { distanceBins } from './section-embeddings.js';
 import { distanceDensity } from './sphere.js';
-
-const rounded = (values: readonly number[]): number[] => values.map((value) => Number(value.toPrecision(4)));
 
 /** Classes in each list. */
 export const listedClasses = 6;

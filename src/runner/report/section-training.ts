@@ -16,7 +16,7 @@ const curves: Record<string, Curve> = {
     text: () =>
       html`What the training makes smaller: how far pairs of images lie on the wrong side of their boundary, as a mean
       over those that do. It should fall at first, and be level at the end. As only wrong pairs count, it may stay level
-      while the pairs below become fewer, which is progress as well.`,
+      while wrong pairs become fewer, which is progress as well.`,
   },
   pairs: {
     title: 'Pairs still wrong',

@@ -48,3 +48,6 @@ export const counted = (value: number, one: string, many = `${one}s`): string =>
 
 /** 0.383 -> 38 % */
 export const percent = (share: number, digits = 0): string => `${(100 * share).toFixed(digits)} %`;
+
+/** As many digits as a chart can show: the page stays small. */
+export const rounded = (values: readonly number[]): number[] => values.map((value) => Number(value.toPrecision(4)));
