@@ -2,8 +2,8 @@
  * npm run bench -- web --checkpoint C --data-path DATA [--images 1000] [--sizes 50] [--webgpu-images 1000] [--devices wasm,webgpu]
  *
  * The model in Chromium beside `dws embed`: agreement on icons of many sizes and Recall@1 on images of DATA/val, by device and
- * variant; time to the first embedding, embeddings a second, bytes, search time. Prints bench/results/web.md; rows go to stderr as
- * they are measured.
+ * variant; time to the first embedding, embeddings a second, bytes, search time. Prints what bench/results/web.md is made of; rows go
+ * to stderr as they are measured.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';

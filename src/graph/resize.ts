@@ -4,9 +4,9 @@
  *
  * libvips resizes one axis after the other. An axis that shrinks goes through a triangle filter as wide as the shrink factor;
  * from a factor of 4 on, whole numbers of pixels are averaged first, so that a factor of 2 or more is left for the filter. Filter
- * positions are multiples of 1/64 of a pixel and weights of 1/4096. An axis that grows is interpolated linearly, from positions
- * half a pixel before the pixels' centers; when only one axis grows, that half pixel is taken off the other too. What lies
- * outside of the image counts as its edge.
+ * positions are multiples of 1/64 of a pixel and weights of 1/4096. Axes that grow are interpolated linearly, after what shrinks was
+ * rounded to bytes, from positions half a pixel before the pixels' centers; when only one axis grows, that half pixel is taken off
+ * the other too. What lies outside of the image counts as its edge.
  *
  * The filter of each axis becomes a matrix of weights, made in the graph from the image's size: no `Resize`, whose rules differ
  * between runtimes.
@@ -73,8 +73,10 @@ interface Axis {
   /** [1]: how many pixels are averaged before the filter, and how many such boxes the axis has. */
   box: Value;
   boxes: Value;
-  /** [size, boxes]: row o holds what each box weighs in pixel o of the result. */
+  /** [size, boxes]: row o holds what each box weighs in pixel o of the result; of an axis to `enlarge`, of the pixels as they are. */
   weights: Value;
+  /** [size, size or pixels]: applied after both axes' `weights` where one axis can grow while the other shrinks. */
+  enlarge?: Value;
   /** [size, 1]: what lies outside of the image adds, where there is such. */
   padding?: Value;
   /** [1]: 1 when the axis shrinks, else 0. */
@@ -109,11 +111,11 @@ function axisWeights(g: GraphBuilder, pixels: Value, other: Value, dim: string, 
   const place = counting(g, boxes, dim);
   const steps = g.constant('float32', [1, outside.length], outside);
 
+  const triangleAt = (at: Value, width: Value) => (x: Value) => relu(sub(1, div(g.op('Abs', [sub(x, at)]), width)));
+
   /** Rows for places in the scaled image, [size, 1]. */
-  const rows = (target: Value): Value => {
-    const center = sub(sub(mul(add(target, 0.5), step), 0.5), before);
-    const at = mix(div(round(mul(center, positionSteps)), positionSteps), center, grows);
-    const triangle = (x: Value) => relu(sub(1, div(g.op('Abs', [sub(x, at)]), reach)));
+  const rows = (center: Value): Value => {
+    const triangle = triangleAt(mix(div(round(mul(center, positionSteps)), positionSteps), center, grows), reach);
     const first = mul(sum(triangle(sub(0, steps))), isZero(place));
     const last = mul(sum(triangle(add(sub(boxes, 1), steps))), isZero(sub(sub(boxes, 1), place)));
     const weights = add(add(triangle(place), first), last);
@@ -128,11 +130,23 @@ function axisWeights(g: GraphBuilder, pixels: Value, other: Value, dim: string, 
   );
   const offset = fit.offset(scaled);
   const target = offset ? add(results, offset) : results;
-  const whole = rows(target);
+  const filtered = (places: Value) => sub(sub(mul(add(places, 0.5), step), 0.5), before);
   if (fit.distorts) {
-    const shifted = mul(mul(isGreater(1, otherFactor), sub(1, grows)), 0.5);
-    return { box, boxes, shrinks, weights: mix(whole, rows(max(sub(target, 1), 0)), shifted) };
+    const keptCount = mix(g.scalar(size), pixels, grows);
+    const kept = counting(g, keptCount, `${dim}_kept`);
+    const places = g.op('Transpose', [add(kept, g.constant('float32', [1, 1], [0]))], { perm: [1, 0] });
+    const eitherGrows = max(grows, isGreater(1, otherFactor));
+    const triangle = triangleAt(sub(mul(results, mix(g.scalar(1), step, grows)), mul(eitherGrows, 0.5)), g.scalar(1));
+    // It reaches one pixel outside of the image.
+    const first = mul(triangle(g.scalar(-1)), isZero(kept));
+    const last = mul(triangle(keptCount), isZero(sub(sub(keptCount, 1), kept)));
+    return {
+      ...{ box, boxes, shrinks },
+      weights: rows(mix(filtered(places), places, grows)),
+      enlarge: add(add(triangle(kept), first), last),
+    };
   }
+  const whole = rows(filtered(target));
   if (!fit.pads) return { box, boxes, shrinks, weights: whole };
   const isInside = mul(isGreater(target, -0.5), isGreater(sub(scaled, 0.5), target));
   return { box, boxes, shrinks, weights: mul(whole, isInside), padding: mul(sub(1, isInside), white) };
@@ -180,7 +194,7 @@ function averageBoxes(
  *
  * @param planes float32 [batch, 3, `height`, `width`], whole values in 0..255
  * @param size height and width of the result, in pixels
- * @returns float32 [batch, 3, size, size], whole values in 0..255: those of sharp, or one beside (rarely two)
+ * @returns float32 [batch, 3, size, size], whole values in 0..255: those of sharp, a few of them one beside
  */
 export function resizeImages(g: GraphBuilder, planes: Value, size: number, mode: WebResize): Value {
   return g.scope('resize', () => {
@@ -198,6 +212,8 @@ export function resizeImages(g: GraphBuilder, planes: Value, size: number, mode:
     const between = mix(tall, round(tall), rows.shrinks);
     const narrow = g.scope('columns', () => averageBoxes(g, between, 3, w, columns, 'column_boxes'));
     const square = g.op('MatMul', [narrow, transposed(columns.weights)]);
-    return round(padded(square, columns.padding && transposed(columns.padding)));
+    const whole = round(padded(square, columns.padding && transposed(columns.padding)));
+    if (!rows.enlarge || !columns.enlarge) return whole;
+    return round(g.op('MatMul', [g.op('MatMul', [rows.enlarge, whole]), transposed(columns.enlarge)]));
   });
 }

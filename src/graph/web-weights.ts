@@ -33,8 +33,8 @@ const half: Form = (name, shape, values) => ({
 
 /** The largest magnitude of a signed byte that has a counterpart of the other sign. */
 const largest = 127;
-/** Weights of up to so many values stay halves: the first layers', which cost the most exactness and hardly any bytes. */
-const fewValues = 1 << 16;
+/** Weights of up to so many values stay halves: the first layers', which cost the most exactness and few bytes. */
+const fewValues = 1 << 18;
 
 /**
  * Symmetric: value = byte * scale, one scale for each filter (row of the weight's first axis). Cast and Mul instead of

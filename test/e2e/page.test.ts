@@ -167,9 +167,11 @@ describe.skipIf(!chromiumPath)(`the page${needsChromium}`, () => {
     expect(await page.locator('#results-list .distance').first().textContent()).toMatch(/^0\.00/);
     const second = page.locator('#results-list button').nth(1);
     const label = await second.locator('.label').textContent();
-    await second.click();
+    await second.focus();
+    await page.keyboard.press('Enter');
     await poll(() => page.locator('#preview').getAttribute('src')).toMatch(/^blob:/);
     await poll(() => firstLabel(page).textContent()).toBe(label);
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('results');
     expect(complaints).toEqual([]);
   });
 

@@ -87,7 +87,7 @@ async function storedError(variant: WebVariantName, shape: number[], values: Flo
 }
 
 describe('weights', () => {
-  const large = [64, 128, 9];
+  const large = [256, 128, 9];
   const values = randomTensor(large, 1);
   // A filter of zeros, and one far smaller than the others.
   values.fill(0, 0, 1152);

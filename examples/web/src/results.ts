@@ -18,6 +18,7 @@ export interface ResultHooks {
   onLook(index: number | undefined): void;
 }
 
+const section = byId('results', HTMLElement);
 const list = byId('results-list', HTMLOListElement);
 const title = byId('results-title', HTMLHeadingElement);
 const note = byId('results-note', HTMLParagraphElement);
@@ -44,6 +45,8 @@ function item(index: number, label: string, detail: string | undefined, { sprite
 export function showResults(found: readonly Found[], hooks: ResultHooks): void {
   title.textContent = 'Nearest images';
   note.textContent = 'Distance between embeddings: 0 for the same, 2 for opposite.';
+  // The button that was pressed goes, and with it would the keyboard's place.
+  if (list.contains(document.activeElement)) section.focus({ preventScroll: true });
   list.replaceChildren(...found.map(({ index, label, distance: d }) => item(index, label, distance(d), hooks)));
 }
 
