@@ -28,9 +28,12 @@ export function folderUrl(url: string | URL): URL {
   return folder;
 }
 
+/** Characters of a file's name and the folders before it. */
+const longestPath = 255;
+
 /** Whether a file's name that the folder's JSON holds stays within the folder: no other server, no `..`. */
 export function isBelow(folder: URL, file: unknown): file is string {
-  if (typeof file !== 'string') return false;
+  if (typeof file !== 'string' || file.length > longestPath) return false;
   try {
     const { href } = new URL(file, folder);
     return href.startsWith(folder.href) && href !== folder.href;

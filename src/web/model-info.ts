@@ -14,8 +14,12 @@ function isVariant(value: unknown, folder: URL): boolean {
   return isText(name) && isBelow(folder, graph) && isBelow(folder, weights) && isCount(bytes) && isMeasured(recallAt1);
 }
 
+interface Place {
+  offset: number;
+}
+
 /** Whether a place in the file of the head is `shape`, and begins where float32 values can. */
-const isPlace = (value: unknown, shape: readonly unknown[]): boolean =>
+const isPlace = (value: unknown, shape: readonly unknown[]): value is Place =>
   isRecord(value) &&
   isCount(value['offset']) &&
   value['offset'] % 4 === 0 &&
@@ -23,23 +27,30 @@ const isPlace = (value: unknown, shape: readonly unknown[]): boolean =>
   value['shape'].length === shape.length &&
   value['shape'].every((size, i) => size === shape[i]);
 
-/** The largest side of a head: with it, all of the head's numbers stay exact, and its memory a page's. */
-const mostDimensions = 2 ** 16;
+/** Values of a head: 128 MiB, many times the largest of the backbones' that can be trained. */
+const mostValues = 2 ** 25;
 
-const isDimension = (value: unknown): boolean => isCount(value) && value > 0 && value <= mostDimensions;
+const isDimension = (value: unknown): value is number => isCount(value) && value > 0;
+
+/** Whether the head can be fetched at once: its weight and bias lie together. */
+const areNear = ({ offset: a }: Place, { offset: b }: Place): boolean => Math.abs(a - b) <= 4 * mostValues;
 
 function isInfo(value: Record<string, unknown>, folder: URL): boolean {
   const { modelHash, model, imageSize, featDim, embedDim, step, variants, head } = value;
   return (
     [modelHash, model].every(isText) &&
-    [imageSize, featDim, embedDim].every(isDimension) &&
+    isDimension(imageSize) &&
+    isDimension(featDim) &&
+    isDimension(embedDim) &&
+    embedDim * (featDim + 1) <= mostValues &&
     isCount(step) &&
     Array.isArray(variants) &&
     variants.every((variant) => isVariant(variant, folder)) &&
     isRecord(head) &&
     isBelow(folder, head['weights']) &&
     isPlace(head['weight'], [embedDim, featDim]) &&
-    isPlace(head['bias'], [embedDim])
+    isPlace(head['bias'], [embedDim]) &&
+    areNear(head['weight'], head['bias'])
   );
 }
 

@@ -61,6 +61,7 @@ it.each<[string, object]>([
   ['no head', { head: undefined }],
   ['a head of another size', { embedDim: 3 }],
   ['a head that begins between two numbers', { head: { ...info.head, bias: { offset: 25, shape: [2] } } }],
+  ['a head in two far places', { head: { ...info.head, bias: { offset: 2 ** 40, shape: [2] } } }],
   ['a huge head', { featDim: 2 ** 30, head: { ...info.head, weight: { offset: 0, shape: [2, 2 ** 30] } } }],
 ])('%s is refused', async (_, changes) => {
   await refusal({ ...info, ...changes }).toEqual(badModel(/does not describe a model whole/));

@@ -50,6 +50,8 @@ export class ImageLoader {
   private readonly pool: Piscina<DecodeTask, DecodeFailure[]> | undefined;
   private readonly cache: Map<string, Uint8Array> | undefined;
   private readonly running = new Map<Int32Array, Promise<unknown>>();
+  /** End what is decoding, for want of threads. */
+  private readonly giveUp = new Set<(error: Error) => void>();
   // V8 does not count shared memory when it decides to collect garbage: buffers are used again instead.
   private readonly spare: SharedArrayBuffer[] = [];
   private closed = false;
@@ -64,6 +66,7 @@ export class ImageLoader {
         maxThreads: options.workers,
         concurrentTasksPerWorker: tasksPostedAhead,
       });
+      this.pool.on('workerDestroy', () => setImmediate(() => this.requireThreads()));
     }
   }
 
@@ -141,11 +144,18 @@ export class ImageLoader {
     const next = new Int32Array(new SharedArrayBuffer(4));
     const task: DecodeTask = { sources, ...how, resize: this.options.resize, out, next: next.buffer };
     const { pool } = this;
+    if (pool?.threads.length === 0) throw endedThread('no other could start');
     const threads = Math.min(this.options.workers, sources.length);
-    const work = pool
-      ? Promise.all(Array.from({ length: threads }, () => pool.run(task).catch(explainEnd)))
-      : runDecodeTask(task).then((failures) => [failures]);
+    let giveUp: (error: Error) => void = () => undefined;
+    const work = new Promise<DecodeFailure[][]>((resolve, reject) => {
+      giveUp = reject;
+      (pool
+        ? Promise.all(Array.from({ length: threads }, () => pool.run(task).catch(explainEnd)))
+        : runDecodeTask(task).then((failures) => [failures])
+      ).then(resolve, reject);
+    });
     this.running.set(next, work);
+    this.giveUp.add(giveUp);
     try {
       const failures = (await work).flat();
       if (this.closed) throw new Error('the image loader was closed while it decoded');
@@ -153,7 +163,15 @@ export class ImageLoader {
       return failures.map(({ index, reason }) => ({ path: sources[index] as string, reason }));
     } finally {
       this.running.delete(next);
+      this.giveUp.delete(giveUp);
     }
+  }
+
+  /** Piscina makes no new thread when one dies while it starts: what waits for one would wait for good. */
+  private requireThreads(): void {
+    if (this.closed || this.pool?.threads.length !== 0) return;
+    const error = endedThread('no other could start');
+    for (const giveUp of this.giveUp) giveUp(error);
   }
 
   /** Decodes what is not in the cache yet into it. */
@@ -178,13 +196,15 @@ export class ImageLoader {
 const threadEnded = /worker exited|Terminating worker thread|reaching memory limit/i;
 
 /** A thread that ends by itself has run out of memory, or a library has ended it. */
+const endedThread = (reason: string, cause?: unknown) =>
+  new UserError(
+    `a thread that decodes images has ended (${reason}). Lower --workers if memory is short, and go on with --resume auto.`,
+    { cause },
+  );
+
 function explainEnd(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
-  if (!threadEnded.test(message)) throw error;
-  throw new UserError(
-    `a thread that decodes images has ended (${message}). Lower --workers if memory is short, and go on with --resume auto.`,
-    { cause: error },
-  );
+  throw threadEnded.test(message) ? endedThread(message, error) : error;
 }
 
 function throwFirst([first]: readonly BadImage[]): void {
