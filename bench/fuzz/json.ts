@@ -1,7 +1,7 @@
 /** Changes of JSON that leave it JSON: what a parser of values has to bear. */
 import type { Philox } from '../../src/graph/philox.js';
 import type { Mutation } from './mutate.js';
-import { mutate, pick } from './mutate.js';
+import { longest, mutate, pick } from './mutate.js';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -86,7 +86,8 @@ function changed(document: Json, random: Philox): Uint8Array | undefined {
     if (all.length === 0) return undefined;
     pick(random, changes)(pick(random, all), random, all);
   }
-  return new Uint8Array(Buffer.from(JSON.stringify(document)));
+  const bytes = new Uint8Array(Buffer.from(JSON.stringify(document)));
+  return bytes.length > longest ? undefined : bytes;
 }
 
 /** One to three values replaced, removed, moved or added; other bytes where the input is no JSON of several values. */

@@ -133,7 +133,7 @@ const mutations: readonly Mutation[] = [
 ];
 
 /** Memory that a file takes is measured beside a bound that does not grow with the file. */
-const longest = 2 ** 22;
+export const longest = 2 ** 22;
 
 /** One to four changes, one after the other; at most 4 MiB. */
 export const mutate: Mutation = (bytes, material) => {

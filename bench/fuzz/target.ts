@@ -1,7 +1,7 @@
 /** What is fuzzed: a parser, and valid inputs to begin with. */
 import { Philox } from '../../src/graph/philox.js';
 import type { Mutation } from './mutate.js';
-import { mutate, pick } from './mutate.js';
+import { longest, mutate, pick } from './mutate.js';
 
 export interface Part {
   bytes: Uint8Array;
@@ -69,6 +69,6 @@ export async function inputOf(
     const others = [...changed, ...wholes];
     changed[at] = (parts[at]!.change ?? mutate)(changed[at]!, { random, others, tokens });
   }
-  const bytes = await build(changed);
+  const bytes = (await build(changed)).subarray(0, longest);
   return isInside && random.int(8) > 0 ? bytes : mutate(bytes, { random, others: wholes, tokens });
 }

@@ -55,6 +55,8 @@ export class ImageLoader {
   // V8 does not count shared memory when it decides to collect garbage: buffers are used again instead.
   private readonly spare: SharedArrayBuffer[] = [];
   private closed = false;
+  /** Why there are fewer threads than there should be. */
+  private lost: UserError | undefined;
 
   constructor(private readonly options: ImageLoaderOptions) {
     this.imageBytes = options.imageSize ** 2 * 3;
@@ -66,7 +68,7 @@ export class ImageLoader {
         maxThreads: options.workers,
         concurrentTasksPerWorker: tasksPostedAhead,
       });
-      this.pool.on('workerDestroy', () => setImmediate(() => this.requireThreads()));
+      this.pool.on('workerDestroy', () => this.loseThread());
     }
   }
 
@@ -131,7 +133,8 @@ export class ImageLoader {
     for (const next of this.running.keys()) Atomics.store(next, 0, stop);
     await Promise.allSettled(this.running.values());
     this.cache?.clear();
-    await this.pool?.destroy();
+    const destroyed = this.pool?.destroy();
+    if (!this.lost) await destroyed;
   }
 
   /** Lets the threads decode `sources` into `out`; returns the files that failed, in the order of `sources`. */
@@ -144,7 +147,7 @@ export class ImageLoader {
     const next = new Int32Array(new SharedArrayBuffer(4));
     const task: DecodeTask = { sources, ...how, resize: this.options.resize, out, next: next.buffer };
     const { pool } = this;
-    if (pool?.threads.length === 0) throw endedThread('no other could start');
+    if (this.lost) throw this.lost;
     const threads = Math.min(this.options.workers, sources.length);
     let giveUp: (error: Error) => void = () => undefined;
     const work = new Promise<DecodeFailure[][]>((resolve, reject) => {
@@ -167,11 +170,11 @@ export class ImageLoader {
     }
   }
 
-  /** Piscina makes no new thread when one dies while it starts: what waits for one would wait for good. */
-  private requireThreads(): void {
-    if (this.closed || this.pool?.threads.length !== 0) return;
-    const error = endedThread('no other could start');
-    for (const giveUp of this.giveUp) giveUp(error);
+  /** Piscina loses tasks when a thread ends between two of them and the next one while it starts: nothing may wait for it. */
+  private loseThread(): void {
+    if (this.closed) return;
+    this.lost ??= endedThread('worker exited');
+    for (const giveUp of this.giveUp) giveUp(this.lost);
   }
 
   /** Decodes what is not in the cache yet into it. */
