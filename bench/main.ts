@@ -3,6 +3,7 @@ import { benchLearn } from './learn/main.js';
 import { benchDamaged } from './data/damaged.js';
 import { benchFuzz } from './fuzz/main.js';
 import { benchModels } from './models/main.js';
+import { benchReproduce } from './reproduce/main.js';
 import { benchStep } from './step/main.js';
 import { benchSurvive } from './survive/main.js';
 import { benchTorch } from './torch/main.js';
@@ -13,6 +14,7 @@ const benchmarks: Record<string, (args: string[]) => Promise<void>> = {
   damaged: benchDamaged,
   fuzz: benchFuzz,
   models: benchModels,
+  reproduce: benchReproduce,
   step: benchStep,
   survive: benchSurvive,
   torch: benchTorch,

@@ -2,12 +2,12 @@
  * npm run bench -- web --checkpoint C --data-path DATA [--images 1000] [--sizes 50] [--webgpu-images 1000] [--devices wasm,webgpu]
  *
  * The model in Chromium beside `dws embed`: agreement on icons of many sizes and Recall@1 on images of DATA/val, by device and
- * variant; time to the first embedding, embeddings a second, bytes, search time. Writes bench/results/web.md, which it prints.
+ * variant; time to the first embedding, embeddings a second, bytes, search time. Prints bench/results/web.md; rows go to stderr as
+ * they are measured.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { GalleryDtype } from '../../src/graph/gallery.js';
 import { galleryDtypes } from '../../src/graph/gallery.js';
@@ -19,8 +19,6 @@ import type { EmbeddedImages } from './inputs.js';
 import { copySubset, drawSizes, variants, writeModel, writeRandomGallery } from './inputs.js';
 import type { Agreement, ModelRow, SearchRow } from './report.js';
 import { report } from './report.js';
-
-const results = fileURLToPath(new URL('../results/web.md', import.meta.url));
 
 const gallerySizes = [1000, 10_000, 100_000];
 
@@ -90,7 +88,7 @@ export async function benchWeb(args: string[]): Promise<void> {
       const names = subset.names.slice(0, setup.device === 'webgpu' ? gpuImages : images);
       const expected = await recallAt1(names, subset.expected.slice(0, names.length * dim), dim);
       for (const variant of variants) {
-        // How files are decoded has nothing to do with the device.
+        // How files are decoded has nothing to do with the model.
         const sized = setup === setups[0] && variant === 'fp32' ? formats : formats.slice(0, 1);
         const lists = [...sized.map((each) => each.names), names];
         const { cold, warm, embedded } = await measureModel(root, setup, variant, lists);
@@ -109,9 +107,7 @@ export async function benchWeb(args: string[]): Promise<void> {
       }
     }
     const command = `npm run bench -- web ${args.join(' ')}`;
-    const text = report({ command, info, models, search, sizes });
-    await writeFile(results, text);
-    console.log(text);
+    console.log(report({ command, info, models, search, sizes }));
   } finally {
     await rm(root, { recursive: true, force: true });
   }

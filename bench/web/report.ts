@@ -45,6 +45,24 @@ const seconds = (value: number): string => `${value.toFixed(2)} s`;
 const milliseconds = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)} ms`;
 const cosines = ({ lowest, mean }: Agreement): string[] => [lowest.toFixed(6), mean.toFixed(6)];
 
+const formatNames = ['PNG', 'JPEG', 'WebP'];
+
+/** Of the row that was measured with all formats; empty when it was left out. */
+function formatSection(models: readonly ModelRow[]): string {
+  const row = models.find(({ agreement }) => agreement.length === formatNames.length);
+  if (!row) return '';
+  const formats = table(
+    ['', 'lowest cosine', 'mean'],
+    formatNames.map((name, i) => [name, ...cosines(row.agreement[i]!)]),
+  );
+  return `The same icons in other formats, ${row.variant}, ${row.setup}: browsers decode the whole image, libvips decodes large JPEG and WebP files
+to a smaller size.
+
+${formats}
+
+`;
+}
+
 export function report({ command, info, models, search, sizes }: Report): string {
   const bytes = table(
     ['', 'graph and weights'],
@@ -67,10 +85,6 @@ export function report({ command, info, models, search, sizes }: Report): string
       ...[setup, variant, seconds(cold), seconds(warm), perSecond.toFixed(2), ...cosines(agreement[0]!)],
       ...[recall.found.toFixed(4), recall.expected.toFixed(4), count(recall.images)],
     ]),
-  );
-  const formats = table(
-    ['', 'lowest cosine', 'mean'],
-    ['PNG', 'JPEG', 'WebP'].map((name, i) => [name, ...cosines(models[0]!.agreement[i]!)]),
   );
   const searches = table(
     ['', 'images', 'first search', 'median of 20'],
@@ -99,11 +113,7 @@ images a second with fetching and decoding; cosine to \`dws embed\` on ${sizes} 
 
 ${byDevice}
 
-The same icons in other formats, fp32, wasm: browsers decode the whole image, libvips decodes large JPEG and WebP files to a smaller size.
-
-${formats}
-
-Exact search of the ten nearest, 128 dimensions, in the page:
+${formatSection(models)}Exact search of the ten nearest, 128 dimensions, in the page:
 
 ${searches}
 `;

@@ -1,5 +1,6 @@
 /** Ctrl-C: the first asks the training to save and stop, the second ends the program at once. */
 import { constants } from 'node:os';
+import { terminal } from './terminal.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
@@ -29,4 +30,25 @@ export function onInterrupt(notify: () => void): Interrupt {
     for (const [name, handler] of handlers) process.off(name, handler);
   };
   return { signal: controller.signal, exitCode: () => code, release };
+}
+
+/**
+ * Runs a job that Ctrl-C ends without a trace, and returns the program's exit code.
+ *
+ * @param job passes the signal on, and throws its reason
+ * @throws what the job throws for other reasons
+ */
+export async function untilInterrupted(job: (signal: AbortSignal) => Promise<void>): Promise<number> {
+  const interrupt = onInterrupt(() => terminal.print('stopping; nothing is written'));
+  try {
+    await job(interrupt.signal);
+    return 0;
+  } catch (error) {
+    const code = interrupt.exitCode();
+    if (code !== undefined && error === interrupt.signal.reason) return code;
+    throw error;
+  } finally {
+    terminal.clear();
+    interrupt.release();
+  }
 }

@@ -4,13 +4,16 @@ import { packageJson } from '../runner/package-json.js';
 import { addBuild } from './commands/build.js';
 import { addCheck } from './commands/check.js';
 import { addDemo } from './commands/demo.js';
+import { addDiff } from './commands/diff.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
 import { addEval } from './commands/eval.js';
 import { addExport } from './commands/export.js';
 import { addGallery } from './commands/gallery.js';
 import { addPrepare } from './commands/prepare.js';
+import { addReport } from './commands/report.js';
 import { addTrain } from './commands/train.js';
+import { addVerify } from './commands/verify.js';
 import { addExample } from './options.js';
 
 export function createProgram(): Command {
@@ -30,11 +33,14 @@ export function createProgram(): Command {
     addEval,
     addEmbed,
     addExport,
+    addReport,
     addGallery,
     addDemo,
     addBuild,
     addPrepare,
     addCheck,
+    addVerify,
+    addDiff,
     addDoctor,
   ])
     add(program);

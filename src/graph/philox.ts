@@ -20,6 +20,8 @@ const purposes = {
   dropout: 5,
   /** The map of a gallery. */
   map: 6,
+  /** The images that a report looks at. */
+  report: 7,
 } as const;
 
 export type Purpose = keyof typeof purposes;

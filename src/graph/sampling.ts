@@ -3,7 +3,10 @@
  * proportional to 1 / q(d), where q(d) ~ d^(D-2) (1 - d^2 / 4)^((D-3)/2) is the density of distances between random points
  * on the unit sphere in D dimensions.
  */
-import type { GraphBuilder, Value } from './builder.js';
+import type { Value } from './builder.js';
+import { GraphBuilder } from './builder.js';
+import { encodeModel } from './onnx/schema.js';
+import type { TrainingOptions } from './options.js';
 
 /** Distances are raised to `cutoff` first; negatives at or beyond `nonzeroLossCutoff` are not drawn. */
 export const samplingCutoffs = { cutoff: 0.5, nonzeroLossCutoff: 1.4 } as const;
@@ -81,4 +84,14 @@ export function sampleNegatives(g: GraphBuilder, weights: Value, uniforms: Value
   const passed = g.op('LessOrEqual', [cdf, g.op('Reshape', [uniforms, g.ints([n, draws, 1])])]);
   const index = g.op('ReduceSum', [g.op('Cast', [passed], { to: 1 }), g.ints([2])], { keepdims: 0 });
   return g.op('Cast', [g.op('Min', [index, g.scalar(n - 1)])], { to: 6 });
+}
+
+export type SamplingOptions = Pick<TrainingOptions, 'batchSize' | 'embedDim' | 'batchK' | 'normalizeWeights'>;
+
+/** The weights alone, to look at. Input: `embeddings` [batchSize, embedDim]. Output: `weights` [batchSize, batchSize]. */
+export function buildSamplingModel({ batchSize, embedDim, batchK, normalizeWeights }: SamplingOptions): Uint8Array {
+  const g = new GraphBuilder();
+  const embeddings = g.input('embeddings', 'float32', [batchSize, embedDim]);
+  g.output('weights', samplingWeights(g, embeddings, batchK, normalizeWeights));
+  return encodeModel(g.model('sampling'));
 }

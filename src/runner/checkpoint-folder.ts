@@ -11,7 +11,7 @@ const LAST = 'checkpoint.safetensors';
 const BEST = 'best.safetensors';
 const EPOCH = /^checkpoint-epoch-(\d+)\.safetensors$/;
 /** What a killed run may have left half-written. */
-const OURS = /^(checkpoint|best|metrics)/;
+const OURS = /^(checkpoint|best|metrics|run|data)/;
 /** Ends the name of each of these files, with or without a prefix. */
 const ANY = /(checkpoint(-epoch-\d+)?|best)\.safetensors$/;
 

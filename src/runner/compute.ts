@@ -10,6 +10,8 @@ import { initialState } from '../graph/init.js';
 import type { NetworkOptions, TrainingOptions } from '../graph/options.js';
 import type { RetrievalOptions } from '../graph/retrieval.js';
 import { buildRetrievalModel } from '../graph/retrieval.js';
+import type { SamplingOptions } from '../graph/sampling.js';
+import { buildSamplingModel } from '../graph/sampling.js';
 import { stateTensors } from '../graph/state.js';
 import { UserError } from './errors.js';
 import { openTrainLoop, runInPlace } from './in-place.js';
@@ -21,6 +23,7 @@ export interface GraphOptions {
   train_loop: TrainingOptions;
   eval_model: NetworkOptions;
   retrieval: RetrievalOptions;
+  sampling: SamplingOptions;
 }
 
 export type GraphName = keyof GraphOptions;
@@ -31,6 +34,7 @@ const openers: { [Name in GraphName]: Open<GraphOptions[Name]> } = {
   train_loop: openTrainLoop,
   eval_model: (options, device) => openSession(buildEvalModel(options), device),
   retrieval: (options, device) => openSession(buildRetrievalModel(options), device),
+  sampling: (options, device) => openSession(buildSamplingModel(options), device),
 };
 
 /** A tensor as it travels between threads. */

@@ -76,6 +76,21 @@ export async function recallOn(
   if (n < 2) throw new RangeError(`Recall@k needs two embeddings or more, got ${n}`);
   const depth = Math.min(n - 1, Math.max(...ks));
   const neighbors = await nearestNeighbors(thread, embeddings, dim, depth, hooks);
+  return recallOf(neighbors, depth, labels, ks);
+}
+
+/**
+ * `recallOn` from neighbors that are known.
+ *
+ * @param neighbors [n, depth], closest first
+ */
+export function recallOf(
+  neighbors: Int32Array,
+  depth: number,
+  labels: Int32Array,
+  ks: readonly number[] = recallKs,
+): Recall {
+  const n = labels.length;
   const hits = ks.map(() => 0);
   for (let row = 0; row < n; row++) {
     let rank = 0;

@@ -1,6 +1,7 @@
 /** What a training tells while it runs, and what it returns. */
 import type { Provider } from '../graph/options.js';
 import type { EvalStage } from './evaluate.js';
+import type { Metrics } from './metrics.js';
 import type { Recall } from './retrieval.js';
 
 export type TrainEvent =
@@ -65,6 +66,8 @@ export type TrainEvent =
 
 export interface TrainHooks {
   onEvent(event: TrainEvent): void;
+  /** Hears each line of `metrics.jsonl` once it is written; after going back to an earlier step, steps come again. */
+  onMetrics?(lines: readonly Metrics[]): void;
   /** Ends the training after the run of steps that it is in, with a checkpoint. */
   signal: AbortSignal;
 }

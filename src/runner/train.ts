@@ -9,6 +9,8 @@ import { NotFiniteError } from './embed.js';
 import { evaluateOn } from './evaluate.js';
 import type { LoopStep } from './loop-run.js';
 import { loopFeeds, loopSteps, meanOfSteps, stepMetrics } from './loop-run.js';
+import type { Metrics } from './metrics.js';
+import { recordRun } from './reproduce/recorder.js';
 import type { Recall } from './retrieval.js';
 import type { RunOptions } from './run-options.js';
 import { learningRateAt } from './schedule.js';
@@ -133,7 +135,7 @@ class Training {
 
   /** Runs some steps, and returns how many seconds they took. @throws DivergedError when a loss is not finite */
   private async compute(run: TrainingRun): Promise<number> {
-    const { options, training, thread, metrics, board, stepsPerEpoch } = this.setup;
+    const { options, training, thread, board, stepsPerEpoch } = this.setup;
     const { epoch, steps: k } = run;
     const rateNow = (rate: number) => learningRateAt(rate, options.factor, options.steps, epoch);
     const rates = { lr: rateNow(options.lr), lrBeta: rateNow(options.lrBeta) };
@@ -146,7 +148,7 @@ class Training {
     const bad = skips ? -1 : steps.findIndex(({ loss }) => !Number.isFinite(loss));
     const timing = { step: seconds / k, data: run.dataSeconds / k };
     const lines = stepMetrics(bad < 0 ? steps : steps.slice(0, bad + 1), { epoch, first, ...rates }, timing);
-    await metrics.write(lines);
+    await this.note(lines);
     await board?.steps(lines, options.batchSize);
     if (bad >= 0) throw this.diverged(`the loss of step ${first + bad} (epoch ${epoch}) is ${steps[bad]!.loss}`);
     const skipped = skips ? this.noteSkipped(steps, first, epoch) : undefined;
@@ -207,7 +209,7 @@ class Training {
 
   /** Recall@k of the present state, or null when interrupted. */
   private async evaluate(epoch: number): Promise<Recall | null> {
-    const { thread, training, val, loader, metrics, board } = this.setup;
+    const { thread, training, val, loader, board } = this.setup;
     const { onEvent, signal } = this.hooks;
     const { step } = this.position;
     const started = performance.now();
@@ -218,7 +220,7 @@ class Training {
         onEmbeddings: board && ((embeddings) => board.embeddings(step, { embeddings, set: val, loader })),
       });
       const seconds = (performance.now() - started) / 1000;
-      await metrics.write([{ kind: 'eval', epoch, step, recall }]);
+      await this.note([{ kind: 'eval', epoch, step, recall }]);
       await board?.evaluation(step, recall, (await thread.read(['beta']))['beta']!);
       onEvent({ kind: 'eval', epoch, step, recall, seconds });
       this.evaluations.last = recall;
@@ -257,6 +259,11 @@ class Training {
     this.hooks.onEvent({ kind: 'checkpoint', path: folder.lastPath, step, best: isBest });
   }
 
+  private async note(lines: readonly Metrics[]): Promise<void> {
+    await this.setup.metrics.write(lines);
+    this.hooks.onMetrics?.(lines);
+  }
+
   private diverged(what: string): DivergedError {
     return new DivergedError(what, this.setup.options, this.saved);
   }
@@ -277,8 +284,8 @@ class Training {
 }
 
 /**
- * Trains. Equal options (and equal data, device and thread count) give equal checkpoints, bit for bit: whatever `workers`,
- * `cache` and `stepsPerRun` are, and however often the run was stopped and resumed.
+ * Trains, and records the run in `run.json`. Equal options (and equal data, device and thread count) give equal checkpoints,
+ * bit for bit: whatever `workers`, `cache` and `stepsPerRun` are, and however often the run was stopped and resumed.
  *
  * @throws UserError for options, data, a checkpoint, a folder or a device that can't be used, and when a loss or the state
  *   is not finite any more; checkpoints written before stay as they are
@@ -295,8 +302,11 @@ export async function train(options: RunOptions, hooks: TrainHooks): Promise<Tra
   const limited = { ...hooks, signal: limit.signal };
   const stopped = () => (limit.isUp() ? 'time-up' : 'interrupted');
   try {
-    const result = await new Training(await openTraining(options, limited, closers), limited).run();
-    return result.status === 'interrupted' ? { ...result, status: stopped() } : result;
+    const setup = await openTraining(options, limited, closers);
+    return await recordRun(setup, limited, async (recorded) => {
+      const result = await new Training(setup, recorded).run();
+      return result.status === 'interrupted' ? { ...result, status: stopped() } : result;
+    });
   } catch (error) {
     if (!limit.signal.aborted || error !== limit.signal.reason) throw error;
     // Before the first step: nothing to save.

@@ -21,17 +21,17 @@ export async function loadNetwork(checkpointPath: string): Promise<TrainedNetwor
   return (await loadTraining(checkpointPath)).trained;
 }
 
-/** The network, and what the checkpoint tells of its training. @throws as `loadNetwork` */
+/** The network, and what the checkpoint tells of its training: beta is [classes]. @throws as `loadNetwork` */
 export async function loadTraining(
   checkpointPath: string,
-): Promise<{ trained: TrainedNetwork; metadata: CheckpointMetadata }> {
+): Promise<{ trained: TrainedNetwork; beta: Float32Array; metadata: CheckpointMetadata }> {
   const checkpoint = await loadCheckpoint(checkpointPath);
   const { metadata } = checkpoint;
   const { options, runOptions, step } = metadata;
   const { model, featDim, embedDim, imageSize } = options;
   const network: NetworkOptions = { model, featDim, embedDim, imageSize };
   matchCheckpoint(checkpoint, { options: network, layout: requireLayout(network) });
-  const { params, buffers } = checkpoint.state as Record<'params' | 'buffers', Float32Array>;
+  const { params, buffers, beta } = checkpoint.state as Record<'params' | 'buffers' | 'beta', Float32Array>;
   const trained = { network, params, buffers, resize: runOptions['resize'] as ResizeMode, step };
-  return { trained, metadata };
+  return { trained, beta, metadata };
 }

@@ -297,6 +297,30 @@ describe.skipIf(!chromiumPath)(`bad input is told in the page, and the console s
     expect(complaints).toEqual([]);
   });
 
+  it('a gallery cut short', async () => {
+    const root = await damaged('short gallery', (root) => truncate(path.join(root, 'gallery/embeddings.bin'), 100));
+    const { page, complaints } = await visit({ served: root });
+    await notice(page, 'gallery').waitFor();
+    expect(await notice(page, 'gallery').textContent()).toMatch(/gallery can’t be used.*100 bytes in place of/);
+    expect(complaints).toEqual([]);
+  });
+
+  it('a model that is gone when it is to learn', async () => {
+    const root = await damaged('gone', () => Promise.resolve());
+    const { page, complaints } = await visit({ served: root });
+    for (const label of [0, 1]) {
+      const files = [0, 1].map((i) => inFolder(`data/class-${label}/${i}.png`));
+      await page.locator('.learn-box').nth(label).locator('input[type=file]').setInputFiles(files);
+    }
+    await poll(() => page.getByRole('button', { name: 'Teach' }).isEnabled()).toBe(true);
+    await rm(await weightsOf(root));
+    await page.getByRole('button', { name: 'Teach' }).click();
+    await poll(() => page.locator('.learn-panel > .learn-problem').textContent()).toMatch(
+      /weights can.t be fetched.*404/,
+    );
+    expect(complaints).toEqual([]);
+  });
+
   it('a folder without a gallery', async () => {
     const root = await damaged('no gallery', (root) => rm(path.join(root, 'gallery'), { recursive: true }));
     const { page, complaints } = await visit({ served: root });

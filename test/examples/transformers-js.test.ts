@@ -17,7 +17,7 @@ import { smallRun } from '../runner/train-options.js';
 
 const example = path.resolve('examples/transformers-js');
 const isInstalled = existsSync(path.join(example, 'node_modules/@huggingface/transformers'));
-const needsInstall = isInstalled ? '' : ' (skipped: not installed; npm install in examples/transformers-js)';
+const needsInstall = isInstalled ? '' : ' (skipped: not installed; npm ci in examples/transformers-js)';
 
 const folder = temporaryFolder();
 const at = (name: string) => path.join(folder.path, name);

@@ -1,6 +1,7 @@
 /** The built library in a real browser, without a bundler. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { WebVariantName } from '../../src/graph/web-model.js';
 import type { LoadOptions } from '../../src/web/index.js';
 import type { TestServer } from '../helpers/chromium.js';
 import { chromiumPath, launchChromium, needsChromium } from '../helpers/chromium.js';
@@ -54,7 +55,7 @@ const refusalIn = (page: Page, make: string) =>
 
 describe.skipIf(!chromiumPath)(`dws/web in Chromium${needsChromium}`, () => {
   beforeAll(async () => {
-    small = await makeSmallModel(folder.path);
+    small = await makeSmallModel(folder.path, ['fp16', 'int8']);
     await writeFiles(folder.path, {
       'bad/text.png': 'no image',
       'bad/empty.png': '',
@@ -70,10 +71,17 @@ describe.skipIf(!chromiumPath)(`dws/web in Chromium${needsChromium}`, () => {
 
   const urlsOf = (names: Iterable<string>) => Array.from(names, (name) => `/images/${name}`);
 
-  function expectAgreement(embeddings: readonly number[][], expected: Map<string, Float32Array>): void {
+  /** The lowest cosine to `dws embed` that counts as the same, by the form of the weights. */
+  const least: Record<WebVariantName, number> = { fp32: 0.9999, fp16: 0.999, int8: 0.999 };
+
+  function expectAgreement(
+    embeddings: readonly number[][],
+    expected: Map<string, Float32Array>,
+    variant: WebVariantName = 'fp32',
+  ): void {
     expect(largestCosine(expected.values())).toBeLessThan(0.9995);
     [...expected].forEach(([name, values], i) => {
-      expect(cosine(embeddings[i]!, values), name).toBeGreaterThan(0.9999);
+      expect(cosine(embeddings[i]!, values), name).toBeGreaterThan(least[variant]);
     });
   }
 
@@ -87,6 +95,8 @@ describe.skipIf(!chromiumPath)(`dws/web in Chromium${needsChromium}`, () => {
   const setups: Setup[] = [
     { name: 'wasm with one thread', isolated: false, options: { device: 'wasm' }, threads: 1 },
     { name: 'wasm with two threads', isolated: true, options: { device: 'wasm', threads: 2 }, threads: 2 },
+    { name: 'wasm, fp16', isolated: false, options: { device: 'wasm', variant: 'fp16' }, threads: 1 },
+    { name: 'wasm, int8', isolated: false, options: { device: 'wasm', variant: 'int8' }, threads: 1 },
     {
       name: 'WebGPU',
       isolated: false,
@@ -102,7 +112,8 @@ describe.skipIf(!chromiumPath)(`dws/web in Chromium${needsChromium}`, () => {
       const chosen = options.device === 'webgpu' ? gpuBrowser : browser;
       const { page, problems } = await openPage(chosen, servers[isolated ? 'isolated' : 'plain']);
       const result = await embedIn(page, options, urlsOf(images));
-      expectAgreement(result.embeddings, new Map(images.map((name) => [name, small.expected.get(name)!])));
+      const expected = new Map(images.map((name) => [name, small.expected.get(name)!]));
+      expectAgreement(result.embeddings, expected, options.variant);
       expect(result).toMatchObject({ threads, device: options.device });
       expect(problems).toEqual([]);
       await page.close();

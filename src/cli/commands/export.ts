@@ -5,7 +5,7 @@ import { exportModel } from '../../runner/export.js';
 import type { WebExport, WebExportStage } from '../../runner/web-export.js';
 import { exportWeb } from '../../runner/web-export.js';
 import { count, evalStages, megabytes, recallTable, table } from '../format.js';
-import { onInterrupt } from '../interrupt.js';
+import { untilInterrupted } from '../interrupt.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, optional, withDefault } from '../options.js';
 import { checkpoint, device, imageReading } from '../option-tables.js';
@@ -60,24 +60,12 @@ function report({ folder, info, droppedGallery }: WebExport): void {
 }
 
 /** Returns the program's exit code. */
-async function writeWeb(folder: string, values: Values): Promise<number> {
-  const interrupt = onInterrupt(() => terminal.print('stopping; nothing is written'));
-  try {
-    const exported = await exportWeb(values.checkpoint, folder, values, {
-      signal: interrupt.signal,
-      onProgress: (stage, done, total) => terminal.status(`${stages[stage]} ${count(done)}/${count(total)}`),
-    });
-    report(exported);
-    return 0;
-  } catch (error) {
-    const code = interrupt.exitCode();
-    if (code !== undefined && error === interrupt.signal.reason) return code;
-    throw error;
-  } finally {
-    terminal.clear();
-    interrupt.release();
-  }
-}
+const writeWeb = (folder: string, values: Values): Promise<number> =>
+  untilInterrupted(async (signal) => {
+    const onProgress = (stage: WebExportStage, done: number, total: number) =>
+      terminal.status(`${stages[stage]} ${count(done)}/${count(total)}`);
+    report(await exportWeb(values.checkpoint, folder, values, { signal, onProgress }));
+  });
 
 export function addExport(program: Command): void {
   const command = program

@@ -4,7 +4,7 @@ import type { GalleryStage } from '../../runner/gallery.js';
 import { makeGallery } from '../../runner/gallery.js';
 import { deviceOptions } from '../device.js';
 import { count, counted, evalStages, megabytes } from '../format.js';
-import { onInterrupt } from '../interrupt.js';
+import { untilInterrupted } from '../interrupt.js';
 import type { OptionRow, OptionValues } from '../options.js';
 import { addExample, addOptions, required, withDefault } from '../options.js';
 import { checkpoint, device, imageReading, inference } from '../option-tables.js';
@@ -40,29 +40,24 @@ const stages: Record<GalleryStage, string> = {
 };
 
 /** Returns the program's exit code. */
-async function writeGallery(paths: string[], values: Values): Promise<number> {
-  const { checkpoint: file, out } = values;
-  const options = { ...values, ...deviceOptions(values) };
-  const interrupt = onInterrupt(() => terminal.print('stopping; nothing is written'));
-  try {
-    const { info, bytes, skipped } = await makeGallery(file, paths, out, options, {
-      signal: interrupt.signal,
-      onProgress: (stage, done, total) => terminal.status(`${stages[stage]} ${count(done)}/${count(total)}`),
-    });
+const writeGallery = (paths: string[], values: Values): Promise<number> =>
+  untilInterrupted(async (signal) => {
+    const { checkpoint: file, out } = values;
+    const onProgress = (stage: GalleryStage, done: number, total: number) =>
+      terminal.status(`${stages[stage]} ${count(done)}/${count(total)}`);
+    const hooks = { signal, onProgress };
+    const { info, bytes, skipped } = await makeGallery(
+      file,
+      paths,
+      out,
+      { ...values, ...deviceOptions(values) },
+      hooks,
+    );
     for (const bad of skipped) terminal.print(`left out ${bad.path}: ${bad.reason}`);
     const classes = count(new Set(info.labels).size);
     const embeddings = `${info.dim} dimensions (${info.dtype})`;
     terminal.print(`${out}: ${counted(info.count, 'image')} of ${classes} classes, ${embeddings}, ${megabytes(bytes)}`);
-    return 0;
-  } catch (error) {
-    const code = interrupt.exitCode();
-    if (code !== undefined && error === interrupt.signal.reason) return code;
-    throw error;
-  } finally {
-    terminal.clear();
-    interrupt.release();
-  }
-}
+  });
 
 export function addGallery(program: Command): void {
   const command = program

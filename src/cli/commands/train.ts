@@ -22,7 +22,7 @@ const backbone = { ...network, ...pretrained };
 
 const nanPolicies: NanPolicy[] = ['stop', 'skip', 'rollback'];
 
-const run = {
+export const run = {
   out: optional(
     'dir',
     "folder for checkpoints and metrics (default: runs/MODEL-SEED, or the resumed checkpoint's)",

@@ -35,6 +35,17 @@ async function clusterOf(points: number[][], count: number, { onProgress, signal
   return Int32Array.from(clusters);
 }
 
+/** NMI and AMI alone, see `measureEmbeddings`. */
+export async function measureClusters(
+  embeddings: Float32Array,
+  dim: number,
+  labels: Int32Array,
+  hooks: SearchHooks = {},
+): Promise<ClusteringMetrics> {
+  const points = Array.from(labels, (_, i) => Array.from(embeddings.subarray(i * dim, (i + 1) * dim)));
+  return compareClusters(labels, await clusterOf(points, new Set(labels).size, hooks));
+}
+
 /**
  * The metrics of pytorch-metric-learning's `AccuracyCalculator`, under its names. NMI and AMI compare the classes with k-means
  * clusters, one for each class; they depend on where k-means begins, here always at the same images.
@@ -57,12 +68,6 @@ export async function measureEmbeddings(
   });
   const neighbors = await nearestNeighbors(thread, embeddings, dim, depth, { signal, ...stage('search') });
   const { precision_at_1, r_precision, mean_average_precision_at_r } = scoreQueries(neighbors, depth, labels);
-  const points = Array.from(labels, (_, i) => Array.from(embeddings.subarray(i * dim, (i + 1) * dim)));
-  const clusters = await clusterOf(points, new Set(labels).size, { signal, ...stage('cluster') });
-  return {
-    precision_at_1,
-    r_precision,
-    mean_average_precision_at_r,
-    ...compareClusters(labels, clusters),
-  };
+  const clustered = await measureClusters(embeddings, dim, labels, { signal, ...stage('cluster') });
+  return { precision_at_1, r_precision, mean_average_precision_at_r, ...clustered };
 }

@@ -21,8 +21,8 @@ export interface Point {
 export const wholeMap: View = { zoom: 1, x: 0.5, y: 0.5 };
 
 const MAX_ZOOM = 64;
-/** Kept free around the whole map, so that images at its border are seen whole. */
-const MARGIN = 28;
+/** Kept free around the whole map, so that images at its border are seen whole, with their frames. */
+const MARGIN = 34;
 
 const scales = (view: View, screen: Screen): Point => ({
   x: view.zoom * Math.max(1, screen.width - 2 * MARGIN),

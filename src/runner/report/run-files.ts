@@ -1,0 +1,99 @@
+/** What a run's folder holds for a report. */
+import { access } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import type { CheckpointMetadata } from '../checkpoint.js';
+import type { ImageSet, Split } from '../data/folder.js';
+import { openData } from '../data/open-data.js';
+import { printableName } from '../data/printable-name.js';
+import { UserError } from '../errors.js';
+import type { Metrics } from '../metrics.js';
+import { readMetrics } from '../metrics.js';
+import type { RecordedRun } from '../reproduce/record.js';
+import { openRun } from '../reproduce/record.js';
+import type { TrainedNetwork } from '../trained-network.js';
+import { loadTraining } from '../trained-network.js';
+import type { ReportOptions } from './report-options.js';
+
+export interface LoadedCheckpoint {
+  file: string;
+  trained: TrainedNetwork;
+  /** [classes] */
+  beta: Float32Array;
+  metadata: CheckpointMetadata;
+}
+
+export interface RunFiles {
+  run: RecordedRun;
+  /** Name of the run's folder, for people. */
+  name: string;
+  metrics: Metrics[];
+  checkpoint: LoadedCheckpoint | undefined;
+  /** The splits that could be opened. */
+  data: Partial<Record<Split, ImageSet>>;
+}
+
+/** What `body` gives; undefined with a note when it throws what a person can mend. */
+export async function orNote<T>(notes: string[], what: string, body: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await body();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    notes.push(`${what}: ${error.message}`);
+    return undefined;
+  }
+}
+
+const isThere = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
+
+const load = async (file: string): Promise<LoadedCheckpoint> => ({ file, ...(await loadTraining(file)) });
+
+/** The best checkpoint, or the last one where there is no best or it is damaged. */
+async function findCheckpoint({ beside, prefix }: RecordedRun, notes: string[]): Promise<LoadedCheckpoint | undefined> {
+  for (const name of ['best', 'checkpoint']) {
+    const file = beside(`${prefix}${name}.safetensors`);
+    if (!(await isThere(file))) continue;
+    const loaded = await orNote(notes, 'A checkpoint can’t be used', () => load(file));
+    if (!loaded) continue;
+    if (name !== 'best') notes.push('There is no best checkpoint: the pictures are of the last one.');
+    return loaded;
+  }
+  notes.push('The run has written no checkpoint yet: there is no network to look at.');
+  return undefined;
+}
+
+/** The images of both splits. A folder that the caller has named must be there. */
+async function openSplits(dataPath: string, isGiven: boolean, notes: string[]): Promise<RunFiles['data']> {
+  const data: RunFiles['data'] = {};
+  for (const split of ['train', 'val'] as const) {
+    const open = () => openData(dataPath, split, { skipBad: true });
+    const set = isGiven ? await open() : await orNote(notes, `The images of ${split} can’t be shown`, open);
+    if (set) data[split] = set;
+  }
+  return data;
+}
+
+/**
+ * Opens what there is; what is missing is noted.
+ *
+ * @throws UserError when there is no run, or a checkpoint or data that was asked for can't be used
+ */
+export async function openRunFiles(
+  run: string,
+  { checkpoint, dataPath }: Pick<ReportOptions, 'checkpoint' | 'dataPath'>,
+  notes: string[],
+): Promise<RunFiles> {
+  const opened = await openRun(run);
+  const { file, beside, prefix, last } = opened;
+  const metrics = await orNote(notes, 'There are no curves', () => readMetrics(beside(`${prefix}metrics.jsonl`)));
+  return {
+    run: opened,
+    name: printableName(prefix + basename(dirname(resolve(file)))),
+    metrics: metrics ?? [],
+    checkpoint: checkpoint === undefined ? await findCheckpoint(opened, notes) : await load(checkpoint),
+    data: await openSplits(dataPath ?? last.options.dataPath, dataPath !== undefined, notes),
+  };
+}

@@ -1,0 +1,120 @@
+/** The head of the page: what was trained, how good it is, what is missing. */
+import type { Html } from './html.js';
+import { html } from './html.js';
+import type { ReportContent, Section } from './section.js';
+import { count, counted, percent } from './section.js';
+import type { ValLook } from './look-at-val.js';
+
+const statusTexts = {
+  running: 'The training is still running, or was killed: this is how far it has come.',
+  interrupted: 'The training was interrupted: this is how far it has come.',
+  'time-up': 'The training was stopped by its time limit: this is how far it has come.',
+  failed: 'The training failed: this is how far it has come.',
+  done: undefined,
+};
+
+/** What the numbers are about, for somebody who has never seen one of these trainings. */
+function introduction({ files, val }: ReportContent): Html {
+  const { model, embedDim, imageSize } = files.run.last.options;
+  const { train } = files.data;
+  const learned = html`The network <strong>${model}</strong> turns an image of ${imageSize} × ${imageSize} pixels into
+    ${embedDim} numbers, its <em>embedding</em>, such that images of one class lie close together and others far apart.`;
+  if (!train || !val) return learned;
+  const known = new Set(train.classes);
+  const tested = [...new Set(val.set.images.map(({ label }) => val.set.classes[label]!))];
+  const isNew = !tested.some((name) => known.has(name));
+  return html`${learned} It was trained on ${counted(train.images.length, 'image')} of
+  ${counted(train.classes.length, 'class', 'classes')} and is tested here on ${counted(val.set.images.length, 'image')}
+  of
+  ${isNew ? html`<strong>${count(tested.length)} other classes</strong>, none of which it has seen before.` : `${counted(tested.length, 'class', 'classes')}.`}`;
+}
+
+interface Tile {
+  name: string;
+  value: (val: ValLook) => number;
+  text: (value: number, val: ValLook) => string;
+}
+
+const tiles: Tile[] = [
+  {
+    name: 'Recall@1',
+    value: ({ recall }) => recall[1]!,
+    text: (value) => `${percent(value)} of the images find one of their own class as the nearest.`,
+  },
+  {
+    name: 'R-precision',
+    value: ({ metrics }) => metrics.r_precision,
+    text: (value) => `Of the images that should come first, ${percent(value)} do.`,
+  },
+  {
+    name: 'MAP@R',
+    value: ({ metrics }) => metrics.mean_average_precision_at_r,
+    text: () => 'As R-precision, but an image counts more the nearer to the front it comes.',
+  },
+  {
+    name: 'NMI',
+    value: ({ metrics }) => metrics.NMI,
+    text: (_, { metrics }) =>
+      `How far groups that k-means finds without any names agree with the classes. Corrected for chance (AMI): ${metrics.AMI.toFixed(3)}.`,
+  },
+];
+
+const tileOf =
+  (val: ValLook) =>
+  ({ name, value, text }: Tile): Html =>
+    html` <div class="tile">
+      <dt>${name}</dt>
+      <dd>
+        <span class="number">${value(val).toFixed(3)}</span> <span class="meaning">${text(value(val), val)}</span>
+      </dd>
+    </div>`;
+
+const noteBox = (notes: readonly string[]): Html =>
+  html` <section class="notes" aria-labelledby="notes-title">
+    <h2 id="notes-title">Good to know</h2>
+    <ul>
+      ${notes.map((note) => html`<li>${note}</li>`)}
+    </ul>
+  </section>`;
+
+/** What was looked at where it is not everything. */
+function sampleNotes({ val }: ReportContent): string[] {
+  if (!val) return [];
+  const { set, total, skipped } = val;
+  const images = set.images.length;
+  return [
+    ...(images + skipped < total
+      ? [
+          `Of ${count(total)} test images, ${count(images)} were looked at, drawn at random. Among fewer images the right one is ` +
+            `easier to find, so these numbers are higher than those of all images, which the curve of Recall@k shows.`,
+        ]
+      : []),
+    ...(skipped > 0 ? [`${counted(skipped, 'image')} can’t be read and are left out.`] : []),
+  ];
+}
+
+export function summarySection(content: ReportContent): Section {
+  const { files, val, notes } = content;
+  const { run, checkpoint, name } = files;
+  const status = statusTexts[run.last.status];
+  const all = [...(status === undefined ? [] : [status]), ...sampleNotes(content), ...notes];
+  const stands =
+    checkpoint &&
+    html` Everything but the curves is of the network after
+    ${counted(checkpoint.metadata.step, 'step')}${checkpoint.metadata.best?.step === checkpoint.metadata.step ? ', its best by Recall@1' : ''}.`;
+  return {
+    html: html` <header class="intro">
+        <p class="eyebrow">Training report</p>
+        <h1>${name}</h1>
+        <p>${introduction(content)}${stands}</p>
+      </header>
+      ${
+        val &&
+        html`<dl class="tiles" aria-label="Results, each from 0 to 1, where 1 is perfect">${tiles.map(tileOf(val))}</dl>
+          <p class="fine">
+            Each number lies between 0 and 1, where 1 is perfect. They have the definitions of pytorch-metric-learning.
+          </p>`
+      }
+      ${all.length > 0 && noteBox(all)}`,
+  };
+}

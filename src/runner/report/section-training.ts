@@ -1,0 +1,63 @@
+/** The training's curves. */
+import { stepCurves } from './curves.js';
+import type { Html } from './html.js';
+import { html } from './html.js';
+import type { ReportContent, Section } from './section.js';
+import { count, figure } from './section.js';
+
+interface Curve {
+  title: string;
+  text: (content: ReportContent) => Html;
+}
+
+const curves: Record<string, Curve> = {
+  loss: {
+    title: 'Loss',
+    text: () =>
+      html`What the training makes smaller: how far pairs of images lie on the wrong side of their boundary, as a mean
+      over those that do. It should fall at first, and be level at the end. As only wrong pairs count, it may stay level
+      while the pairs below become fewer, which is progress as well.`,
+  },
+  pairs: {
+    title: 'Pairs still wrong',
+    text: ({ files }) => {
+      const { batchSize, batchK } = files.run.last.options;
+      return html`How many of the ${count(2 * batchSize * (batchK - 1))} pairs of a step are not yet on the right side
+      of their boundary by the margin. Falling is good; near 0 there is nothing left to learn from.`;
+    },
+  },
+  'learning-rates': {
+    title: 'Learning rates',
+    text: () =>
+      html`How large the steps are that the network and the boundaries (beta) take. They fall where the options say so;
+      smaller steps near the end let the network settle.`,
+  },
+  'gradient-norm': {
+    title: 'Gradient norm',
+    text: () =>
+      html`How strongly a step pulls at the network, before clipping. Rare and small peaks are good; growth without end
+      is a training that diverges, which a smaller learning rate or clipping mends.`,
+  },
+};
+
+function summaryOf(values: readonly (number | null)[]): string {
+  const known = values.filter((value) => value !== null);
+  return known.length > 0 ? `From ${known[0]!.toPrecision(3)} to ${known.at(-1)!.toPrecision(3)}.` : '';
+}
+
+export function trainingSection(content: ReportContent): Section {
+  const charts = stepCurves(content.files.metrics);
+  const skipped = content.files.metrics.filter((line) => line.kind === 'step' && line.skipped).length;
+  const figures = Object.entries(charts).map(([id, { series }]) => {
+    const { title, text } = curves[id]!;
+    return figure(id, title, text(content), summaryOf(series.at(-1)!.values));
+  });
+  return {
+    html: html` <section aria-labelledby="training">
+      <h2 id="training">How did the training go?</h2>
+      ${skipped > 0 && html`<p class="missing">${count(skipped)} steps were left out, because their numbers were not finite.</p>`}
+      ${figures.length > 0 ? html`<div class="pair">${figures}</div>` : html`<p class="missing">No step was written yet.</p>`}
+    </section>`,
+    charts,
+  };
+}

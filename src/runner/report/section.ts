@@ -1,0 +1,50 @@
+/** What the sections of a report's page are made of. */
+import type { Chart, MapData } from '../../report-page/data.js';
+import type { Html } from './html.js';
+import { html } from './html.js';
+import type { TrainLook } from './look-at-train.js';
+import type { ValLook } from './look-at-val.js';
+import type { RunFiles } from './run-files.js';
+
+export interface ReportContent {
+  files: RunFiles;
+  /** Undefined where there is no checkpoint, or its images are gone. */
+  val: ValLook | undefined;
+  train: TrainLook | undefined;
+  /** Class names and pictures of the classes with the lowest and the highest beta, by label. */
+  betaPictures: Map<number, string>;
+  notes: readonly string[];
+  descriptions: Readonly<Record<string, string>>;
+  /** ISO 8601. */
+  made: string;
+}
+
+export interface Section {
+  html: Html;
+  /** By the ids of the places that `figure` makes. */
+  charts?: Record<string, Chart>;
+  map?: MapData;
+}
+
+/** Nothing of a section's matter is there. */
+export const emptySection: Section = { html: html`` };
+
+/** A chart with what it shows and what good looks like. */
+export const figure = (id: string, title: string, text: Html, summary: string): Html =>
+  html` <figure class="panel">
+    <figcaption>
+      <h3>${title}</h3>
+      <p>${text}</p>
+    </figcaption>
+    <div id="${id}" class="chart" role="img" aria-label="${title}. ${summary}"></div>
+  </figure>`;
+
+/** 1234567 -> 1,234,567 */
+export const count = (value: number): string => value.toLocaleString('en-US');
+
+/** 1 -> 1 image, 1200 -> 1,200 images */
+export const counted = (value: number, one: string, many = `${one}s`): string =>
+  `${count(value)} ${value === 1 ? one : many}`;
+
+/** 0.383 -> 38 % */
+export const percent = (share: number, digits = 0): string => `${(100 * share).toFixed(digits)} %`;

@@ -1,0 +1,116 @@
+/** What is another thing than it was: options, facts, graphs, data. */
+import { flagOf } from '../check-options.js';
+import { printableName } from '../data/printable-name.js';
+import type { Facts } from './machine.js';
+import { factTable } from './machine.js';
+import { optionTable } from './options.js';
+import type { Segment } from './record.js';
+
+export interface Change {
+  /** For people: `--lr`, `ONNX Runtime`, `train_loop.onnx`. */
+  name: string;
+  was: string;
+  now: string;
+  /** Whether the numbers can't be expected to be the same bits. */
+  decides: boolean;
+  /** One by one, where it is many things. */
+  details?: string[];
+}
+
+const shown = (value: unknown): string => {
+  if (value === undefined) return 'none';
+  return printableName(typeof value === 'object' ? JSON.stringify(value) : String(value));
+};
+
+const isEqual = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** @param keys of both */
+function changedValues(was: Values, now: Values, keys: readonly string[], decides: (key: string) => boolean): Change[] {
+  return keys
+    .filter((key) => !isEqual(was[key], now[key]))
+    .map((key) => ({ name: flagOf(key), was: shown(was[key]), now: shown(now[key]), decides: decides(key) }));
+}
+
+/** Where the files are is no option of a training. */
+const places = new Set(['out', 'resume', 'savePrefix']);
+
+/** Options of two runs, in the order of the table. */
+export const changedOptions = (was: Segment['options'], now: Segment['options']): Change[] =>
+  changedValues(
+    { ...was },
+    { ...now },
+    Object.keys(optionTable).filter((key) => !places.has(key)),
+    (key) => optionTable[key as keyof typeof optionTable].decides,
+  );
+
+/** What an option is where it is not given, or called, as checkpoints record it. */
+function asRecorded({ options }: Segment): Values {
+  const { device, nanPolicy, ...rest } = options;
+  return { ...rest, provider: device, nanPolicy: nanPolicy === 'stop' ? undefined : nanPolicy };
+}
+
+/** Filled in from the model or the data unless they are given. */
+const filledIn = new Set(['classes', 'batchNum', 'dropout']);
+
+/** Follow from other options, or are told as data or weights. */
+const derived = new Set(['learnBeta', 'skipNotFinite', 'images', 'initialWeights']);
+
+/** Options of a run that are not those which decided its numbers, as it or its checkpoints record them: somebody has edited one. */
+export function editedOptions(segment: Segment, { training, run }: Segment['hyperparameters']): Change[] {
+  const recorded: Values = { ...training, ...run };
+  const options = asRecorded(segment);
+  const keys = Object.keys(optionTable)
+    .map((key) => (key === 'device' ? 'provider' : key))
+    .filter((key) => key in recorded || key === 'clipNorm' || key === 'nanPolicy')
+    .filter((key) => !derived.has(key) && !(filledIn.has(key) && options[key] === undefined));
+  return changedValues(recorded, options, keys, () => true);
+}
+
+/** What checkpoints record of two runs. */
+export function changedHyperparameters(was: Segment['hyperparameters'], now: Segment['hyperparameters']): Change[] {
+  const [a, b]: Values[] = [was, now].map(({ training, run }) => ({ ...training, ...run }));
+  const keys = [...new Set([...Object.keys(a!), ...Object.keys(b!)])].filter((key) => !derived.has(key));
+  return changedValues(a!, b!, keys, () => true);
+}
+
+export const changedFacts = (was: Facts, now: Facts): Change[] =>
+  (Object.keys(factTable) as (keyof Facts)[])
+    .filter((name) => was[name] !== now[name])
+    .map((name) => {
+      const { label, decides } = factTable[name];
+      return { name: label, was: was[name], now: now[name], decides };
+    });
+
+const digits = (sha256: string): string => sha256.slice(0, 12);
+
+export const changedFile = (name: string, was: string, now: string): Change[] =>
+  was === now ? [] : [{ name, was: digits(was), now: digits(now), decides: true }];
+
+export const changedArtifacts = (was: Segment['artifacts'], now: Segment['artifacts']): Change[] =>
+  (Object.keys(was) as (keyof Segment['artifacts'] & string)[]).flatMap((name) =>
+    changedFile(name, was[name], now[name]),
+  );
+
+/** @param details what happened to each file, where that is known */
+export function changedData(was: Segment['data'], now: Segment['data'], details?: string[]): Change[] {
+  if (was?.sha256 === now?.sha256) return [];
+  const text = (data: Segment['data']) =>
+    data === null ? 'not hashed' : `${data.train} + ${data.val} images, ${digits(data.sha256)}`;
+  const decides = was !== null && now !== null;
+  return [{ name: 'data', was: text(was), now: text(now), decides, ...(details && { details }) }];
+}
+
+/** @param now the digits of the pretrained weights' SHA-256 that are known; the record has as many or more, or fewer */
+export function changedWeights({ hyperparameters }: Segment, now: string | undefined): Change[] {
+  const was = hyperparameters.run['initialWeights'];
+  if (was === now || (now !== undefined && (String(was).startsWith(now) || now.startsWith(String(was))))) return [];
+  return [{ name: 'pretrained weights', was: shown(was), now: shown(now?.slice(0, 16)), decides: true }];
+}
+
+/** The same thing found twice is told once. */
+export const distinct = (changes: readonly Change[]): Change[] => {
+  const seen = new Map(changes.map((change) => [JSON.stringify([change.name, change.was, change.now]), change]));
+  return [...seen.values()];
+};

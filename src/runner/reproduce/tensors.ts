@@ -1,0 +1,117 @@
+/** Two checkpoints, tensor by tensor, reading a few megabytes of each at a time. */
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import { fileError } from '../files.js';
+import type { SafetensorsEntry } from '../safetensors.js';
+import {
+  decodeSafetensorsHeader,
+  float32View,
+  SAFETENSORS_LENGTH_BYTES,
+  safetensorsDataStart,
+} from '../safetensors.js';
+
+const BYTES = 4 * 2 ** 20;
+
+export interface TensorDifference {
+  name: string;
+  shape: number[];
+  /** Values, and how many of them have other bits. */
+  values: number;
+  differing: number;
+  /** The largest absolute difference; NaN where values are not finite. */
+  largest: number;
+}
+
+export interface CheckpointDifference {
+  /** Entries of the metadata that are other ones; the hash of the whole is not one of them. */
+  metadata: string[];
+  /** Names and shapes are others: nothing else is compared. */
+  layout?: string;
+  /** In the order of the file. */
+  first?: TensorDifference;
+  /** Tensors that differ, of how many. */
+  differing: number;
+  tensors: number;
+}
+
+interface OpenFile {
+  file: FileHandle;
+  start: number;
+  entries: SafetensorsEntry[];
+  metadata: Record<string, string>;
+}
+
+async function read(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await file.read(bytes, done, length - done, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return bytes.subarray(0, done);
+}
+
+async function openHeader(file: FileHandle, path: string): Promise<OpenFile> {
+  const { size } = await file.stat();
+  const start = safetensorsDataStart(await read(file, 0, SAFETENSORS_LENGTH_BYTES), size, path);
+  const json = await read(file, SAFETENSORS_LENGTH_BYTES, start - SAFETENSORS_LENGTH_BYTES);
+  return { file, start, ...decodeSafetensorsHeader(json, size - start, path) };
+}
+
+const layoutOf = ({ entries }: OpenFile): string[] =>
+  entries.map(({ name, dtype, shape }) => `${name} ${dtype} [${shape}]`);
+
+async function compareTensor(a: OpenFile, b: OpenFile, entry: SafetensorsEntry): Promise<TensorDifference> {
+  const { name, shape, begin, end } = entry;
+  const difference: TensorDifference = { name, shape, values: (end - begin) / 4, differing: 0, largest: 0 };
+  for (let offset = begin; offset < end; offset += BYTES) {
+    const length = Math.min(BYTES, end - offset);
+    const [one, two] = await Promise.all([a, b].map(({ file, start }) => read(file, start + offset, length)));
+    if (Buffer.compare(one!, two!) === 0) continue;
+    const [values, others] = [float32View(one!), float32View(two!)];
+    for (let i = 0; i < values.length; i++) {
+      if (Object.is(values[i], others[i])) continue;
+      difference.differing++;
+      difference.largest = Math.max(difference.largest, Math.abs(values[i]! - others[i]!));
+    }
+  }
+  return difference;
+}
+
+async function compareOpen(a: OpenFile, b: OpenFile): Promise<CheckpointDifference> {
+  const keys = [...new Set([...Object.keys(a.metadata), ...Object.keys(b.metadata)])];
+  const metadata = keys.filter((key) => key !== 'sha256' && a.metadata[key] !== b.metadata[key]).sort();
+  const [layout, other] = [layoutOf(a), layoutOf(b)];
+  const place = layout.findIndex((text, index) => text !== other[index]);
+  const counts = { metadata, differing: 0, tensors: layout.length };
+  if (place >= 0 || layout.length !== other.length) {
+    return { ...counts, layout: `${layout[place] ?? 'nothing more'} where the other has ${other[place] ?? 'more'}` };
+  }
+  let first: TensorDifference | undefined;
+  for (const entry of a.entries) {
+    const difference = await compareTensor(a, b, entry);
+    if (difference.differing === 0) continue;
+    first ??= difference;
+    counts.differing++;
+  }
+  return { ...counts, ...(first && { first }) };
+}
+
+/** @throws UserError when a file can't be read or is damaged */
+export async function compareCheckpoints(pathA: string, pathB: string): Promise<CheckpointDifference> {
+  const files: FileHandle[] = [];
+  try {
+    const opened: OpenFile[] = [];
+    for (const path of [pathA, pathB]) {
+      const file = await open(path, 'r').catch((error: unknown) => {
+        throw fileError(`can't read ${path}`, error);
+      });
+      files.push(file);
+      opened.push(await openHeader(file, path));
+    }
+    return await compareOpen(opened[0]!, opened[1]!);
+  } finally {
+    for (const file of files) await file.close();
+  }
+}
