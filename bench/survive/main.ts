@@ -1,9 +1,9 @@
 /**
- * What a training outlives, at full size; build dist/ before.
+ * What a training outlives, at full size; build dist/ before. Linux; a full disk takes root.
  *
- *     npx tsx bench/survive/main.ts kills [--count 100] [--seed 1]
- *     npx tsx bench/survive/main.ts disk|damage [--count 20] [--seed 1]
- *     npx tsx bench/survive/main.ts soak [--count 20000]
+ *     npm run bench -- survive kills [--count 100] [--seed 1]
+ *     npm run bench -- survive disk|damage [--count 20] [--seed 1]
+ *     npm run bench -- survive soak [--count 20000]
  */
 import { parseArgs } from 'node:util';
 import { damagedCheckpoints } from './damage.js';
@@ -13,28 +13,30 @@ import type { Trials } from './small-run.js';
 import { inFreshFolder } from './small-run.js';
 import { soak } from './soak.js';
 
-const trials: Record<string, { count: number; run: (trials: Trials) => Promise<void> }> = {
-  kills: { count: 100, run: kills },
-  disk: { count: 20, run: fullDisks },
-  damage: { count: 20, run: damagedCheckpoints },
-};
-const soakSteps = 20_000;
+const inTrials =
+  (run: (trials: Trials) => Promise<void>) =>
+  async (count: number, seed: number): Promise<void> => {
+    console.log(`seed ${seed}`);
+    await inFreshFolder(seed, count, run);
+  };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { count: { type: 'string' }, seed: { type: 'string', default: '1' } },
-});
-const [name = ''] = positionals;
-const trial = Object.hasOwn(trials, name) ? trials[name] : undefined;
-if (!trial && name !== 'soak') {
-  console.error(
-    `usage: npx tsx bench/survive/main.ts ${[...Object.keys(trials), 'soak'].join('|')} [--count N] [--seed N]`,
-  );
-  process.exit(2);
+const benchmarks: Record<string, { count: number; run: (count: number, seed: number) => Promise<void> }> = {
+  kills: { count: 100, run: inTrials(kills) },
+  disk: { count: 20, run: inTrials(fullDisks) },
+  damage: { count: 20, run: inTrials(damagedCheckpoints) },
+  soak: { count: 20_000, run: soak },
+};
+
+/** @throws Error saying what was not outlived */
+export async function benchSurvive(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { count: { type: 'string' }, seed: { type: 'string', default: '1' } },
+  });
+  const [name = ''] = positionals;
+  const benchmark = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
+  if (!benchmark) throw new Error(`survive takes ${Object.keys(benchmarks).join('|')} [--count N] [--seed N]`);
+  await benchmark.run(Number(values.count ?? benchmark.count), Number(values.seed));
+  console.log('passed');
 }
-if (!trial) await soak(Number(values.count ?? soakSteps));
-else {
-  console.log(`seed ${values.seed}`);
-  await inFreshFolder(Number(values.seed), Number(values.count ?? trial.count), trial.run);
-}
-console.log('passed');

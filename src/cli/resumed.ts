@@ -1,6 +1,6 @@
 /** A resumed training goes on with the options of its checkpoint, but for those that are given anew. */
 import type { Command } from 'commander';
-import { flagOf } from '../runner/check-options.js';
+import { flagOf, isRecordedOption } from '../runner/check-options.js';
 import type { Checkpoint } from '../runner/checkpoint.js';
 
 /** Options that a checkpoint calls otherwise. */
@@ -15,11 +15,16 @@ const NOT_TAKEN = new Set(['classes']);
  * @returns those whose default is another value, as they would be given: `--model resnet18`
  */
 export function takeRecordedOptions(command: Command, { metadata }: Checkpoint): string[] {
-  const recorded: Record<string, unknown> = { ...metadata.options, ...metadata.runOptions, seed: metadata.seed };
+  // Nothing else: a file must not choose what is read and where is written.
+  const recorded = Object.fromEntries(
+    Object.entries({ ...metadata.options, ...metadata.runOptions, seed: metadata.seed }).filter(([key]) =>
+      isRecordedOption(key),
+    ),
+  );
   const taken: string[] = [];
   for (const option of command.options) {
     const key = option.attributeName();
-    const value = recorded[RECORDED_AS[key] ?? key];
+    const value: unknown = recorded[RECORDED_AS[key] ?? key];
     if (NOT_TAKEN.has(key) || value === undefined || command.getOptionValueSource(key) === 'cli') continue;
     const isDefault = String(value) === String(option.defaultValue);
     if (!isDefault) taken.push(option.isBoolean() ? flagOf(key) : `${flagOf(key)} ${String(value)}`);

@@ -6,6 +6,7 @@ import type { NetworkLayout } from '../graph/state.js';
 import { UserError } from './errors.js';
 import { publishedFile } from './pretrained/published.js';
 import type { RunOptions } from './run-options.js';
+import { printable } from './weights/printable.js';
 
 interface Rule {
   holds: (value: unknown) => boolean;
@@ -26,6 +27,7 @@ const oneOf = (...known: string[]): Rule => ({
   holds: (value) => known.includes(value as string),
   wanted: `one of ${known.join(', ')}`,
 });
+const flag: Rule = { holds: (value) => typeof value === 'boolean', wanted: 'true or false' };
 const path: Rule = { holds: (value) => typeof value === 'string' && value !== '', wanted: 'a path' };
 const listOf = (rule: Rule): Rule => ({
   holds: (value) => Array.isArray(value) && value.every(rule.holds),
@@ -52,6 +54,10 @@ const trainingRules: Rules<Omit<TrainingOptions, 'dropout'> & { dropout?: number
   dropout: optional(fraction),
   backboneLrMult: notNegative,
   clipNorm: optional(positive),
+  learnBeta: optional(flag),
+  normalizeWeights: optional(flag),
+  freezeBn: optional(flag),
+  skipNotFinite: optional(flag),
   provider: oneOf('cpu', 'cuda', 'webgpu'),
 };
 
@@ -84,6 +90,20 @@ const runRules: Rules<RunOptions> = {
   smallClasses: oneOf('error', 'drop', 'repeat'),
 };
 
+const label: Rule = { holds: (value) => typeof value === 'string' && /^\w{1,64}$/.test(value), wanted: 'a short name' };
+
+const { lr, lrBeta, factor, steps, threads, resize, smallClasses, batchNum, nanPolicy } = runRules;
+
+/** What checkpoints record of a run besides the options of its graphs; older ones record fewer. */
+const recordedRules: Rules<RunOptions & Record<'images' | 'initialWeights', unknown>> = {
+  ...{ lr, lrBeta, factor, steps, threads, resize, smallClasses, batchNum, nanPolicy },
+  ...{ images: label, initialWeights: label },
+};
+
+/** Whether a run takes an option from the checkpoint that it goes on from. */
+export const isRecordedOption = (key: string): boolean =>
+  Object.hasOwn(trainingRules, key) || Object.hasOwn(recordedRules, key) || key === 'seed';
+
 /** Options that the command line calls otherwise. */
 const otherNames: Record<string, string> = { weightDecay: '--wd', provider: '--device', deviceId: '--gpus' };
 
@@ -93,7 +113,8 @@ export const flagOf = (key: string): string =>
 
 function requireRules<Options>(options: Options, rules: Rules<Options>): void {
   for (const [key, rule] of Object.entries(rules) as [keyof Options & string, Rule][]) {
-    if (!rule.holds(options[key])) throw new UserError(`${flagOf(key)} ${String(options[key])}: give ${rule.wanted}.`);
+    const value: unknown = options[key];
+    if (!rule.holds(value)) throw new UserError(`${flagOf(key)} ${printable(String(value))}: give ${rule.wanted}.`);
   }
 }
 
@@ -109,6 +130,12 @@ function requireBatch({ batchSize, batchK }: Pick<TrainingOptions, 'batchSize' |
 export function requireTrainingOptions(options: Omit<TrainingOptions, 'dropout'> & { dropout?: number }): void {
   requireRules(options, trainingRules);
   requireBatch(options);
+}
+
+/** @throws UserError naming the first option that a run can't have recorded */
+export function requireRecordedOptions(recorded: Readonly<Record<string, unknown>>): void {
+  const known = Object.entries(recordedRules).filter(([key]) => Object.hasOwn(recorded, key));
+  requireRules(recorded, Object.fromEntries(known));
 }
 
 /** @throws UserError naming the first option with a value that no training can run with */

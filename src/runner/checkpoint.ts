@@ -8,42 +8,21 @@
  *
  * Equal runs write equal bytes: no time, no path and nothing that does not decide the numbers belongs in here.
  */
-import { createHash } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import type { TrainingOptions } from '../graph/options.js';
 import { elementCount, optimizerVectors, stateTensors } from '../graph/state.js';
 import type { NetworkLayout, TrainingState } from '../graph/state.js';
+import { checkpointDigest, decodeMetadata, encodeMetadata } from './checkpoint-metadata.js';
+import type { CheckpointMetadata, NamedShape, VectorSpan } from './checkpoint-metadata.js';
 import { UserError } from './errors.js';
 import { readWholeFile, writeFileAtomic } from './files.js';
 import { decodeSafetensors, encodeSafetensors, float32Bytes, float32View } from './safetensors.js';
 import type { Safetensors } from './safetensors.js';
+import { printable, printableJson } from './weights/printable.js';
 
 const FORMAT = 'dws-checkpoint';
 const VERSION = '1';
-const GENERATOR = 'philox4x32-10';
 
-export interface CheckpointMetadata {
-  /** Epochs finished, so that the training goes on in this epoch (0-based). */
-  epoch: number;
-  /** Steps of that epoch already done; 0 at its beginning. */
-  epochStep: number;
-  /** Steps done since the training began. */
-  step: number;
-  /** Seed of the generator; its other keys are the purpose, the epoch and the step, so that it has no further state. */
-  seed: number;
-  options: TrainingOptions;
-  /** The runner's options that decide the numbers (learning rates, augmentation, threads); JSON values. */
-  runOptions: Record<string, unknown>;
-  /** The best evaluation so far: the steps done at it, and its Recall@1 in [0, 1]. */
-  best: { step: number; recall: number } | null;
-  /** How often the training went back and on with later random numbers (`--nan-policy rollback`); absent for 0. */
-  rollbacks?: number;
-}
-
-export interface NamedShape {
-  name: string;
-  shape: number[];
-}
+export type { CheckpointMetadata, NamedShape } from './checkpoint-metadata.js';
 
 export interface Checkpoint {
   path: string;
@@ -79,33 +58,6 @@ function stateVectors(layout: NetworkLayout, { optimizer, classes }: TrainingOpt
   }));
 }
 
-/** JSON with sorted keys: equal values give equal text. */
-const canonicalJson = (value: unknown): string =>
-  JSON.stringify(value, (_, entry: unknown) =>
-    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
-      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : entry,
-  );
-
-const HASH_BYTES = 16 * 2 ** 20;
-
-/** SHA-256 of the metadata, the tensors' names and shapes, and their bytes; lets the event loop turn in between. */
-async function digest(
-  metadata: Record<string, string>,
-  tensors: readonly NamedShape[],
-  chunks: readonly Uint8Array[],
-): Promise<string> {
-  const header = canonicalJson({ metadata, tensors: tensors.map(({ name, shape }) => [name, shape]) });
-  const hash = createHash('sha256').update(header);
-  for (const chunk of chunks) {
-    for (let offset = 0; offset < chunk.length; offset += HASH_BYTES) {
-      hash.update(chunk.subarray(offset, offset + HASH_BYTES));
-      await setImmediate();
-    }
-  }
-  return hash.digest('hex');
-}
-
 /**
  * Writes a checkpoint in one piece (see `writeFileAtomic`).
  *
@@ -136,15 +88,12 @@ export async function saveCheckpoint(
   const text: Record<string, string> = {
     format: FORMAT,
     version: VERSION,
-    epoch: String(metadata.epoch),
-    epoch_step: String(metadata.epochStep),
-    step: String(metadata.step),
-    random: canonicalJson({ generator: GENERATOR, seed: metadata.seed, rollbacks: metadata.rollbacks }),
-    hyperparameters: canonicalJson({ run: metadata.runOptions, training: metadata.options }),
-    best: canonicalJson(metadata.best),
-    vectors: JSON.stringify(vectors.map((vector) => [vector.state, vector.tensors.length])),
+    ...encodeMetadata(
+      metadata,
+      vectors.map(({ state: name, tensors: spanned }): VectorSpan => [name, spanned.length]),
+    ),
   };
-  const sha256 = await digest(text, tensors, chunks);
+  const sha256 = await checkpointDigest(text, tensors, chunks);
   await writeFileAtomic(path, encodeSafetensors(tensors, { ...text, sha256 }));
 }
 
@@ -179,8 +128,8 @@ function decode(bytes: Uint8Array, path: string): Safetensors {
 export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   const { metadata, tensors, data } = decode(await readWholeFile(path), path);
   if (metadata.format !== FORMAT) {
-    const origin = metadata.format === undefined ? '' : ` (format '${metadata.format}')`;
-    const first = tensors[0] === undefined ? '' : `, the first named ${tensors[0].name}`;
+    const origin = metadata.format === undefined ? '' : ` (format '${printable(metadata.format)}')`;
+    const first = tensors[0] === undefined ? '' : `, the first named ${printable(tensors[0].name)}`;
     throw new UserError(
       `${path} is not a checkpoint of dws but another program's safetensors file${origin} ` +
         `with ${tensors.length} tensors${first}. ${ADVICE}`,
@@ -188,24 +137,20 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   }
   if (metadata.version !== VERSION) {
     throw new OtherVersionError(
-      `${path} is a checkpoint of version ${metadata.version}, this dws reads version ${VERSION}. ` +
+      `${path} is a checkpoint of version ${printable(metadata.version ?? '?')}, this dws reads version ${VERSION}. ` +
         `Use the dws that wrote it, or a newer one.`,
     );
   }
   const { sha256, ...text } = metadata;
-  if ((await digest(text, tensors, [data])) !== sha256) {
+  if ((await checkpointDigest(text, tensors, [data])) !== sha256) {
     throw new UserError(`${path} is damaged: its SHA-256 is not the recorded one. Take another copy or checkpoint.`);
   }
-  const random = JSON.parse(text.random!) as { seed: number; rollbacks?: number };
-  const hyperparameters = JSON.parse(text.hyperparameters!) as {
-    run: Record<string, unknown>;
-    training: TrainingOptions;
-  };
+  const { metadata: decoded, vectors } = decodeMetadata(text, path);
   const state: TrainingState = {};
   const groups: Record<string, NamedShape[]> = {};
   let first = 0;
   let offset = 0;
-  for (const [name, count] of JSON.parse(text.vectors!) as [string, number][]) {
+  for (const [name, count] of vectors) {
     const group = tensors.slice(first, first + count);
     const bytes = group.reduce((sum, tensor) => sum + tensor.data.length, 0);
     state[name] = float32View(data.subarray(offset, offset + bytes));
@@ -213,22 +158,11 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
     first += count;
     offset += bytes;
   }
-  return {
-    path,
-    metadata: {
-      epoch: Number(text.epoch),
-      epochStep: Number(text.epoch_step),
-      step: Number(text.step),
-      seed: random.seed,
-      options: hyperparameters.training,
-      runOptions: hyperparameters.run,
-      best: JSON.parse(text.best!) as CheckpointMetadata['best'],
-      ...(random.rollbacks !== undefined && { rollbacks: random.rollbacks }),
-    },
-    state,
-    params: groups.params!,
-    buffers: groups.buffers!,
-  };
+  const { params, buffers } = groups;
+  if (!params || !buffers || first !== tensors.length || tensors.some(({ dtype }) => dtype !== 'F32')) {
+    throw new UserError(`${path} is damaged: its tensors are not those of a training. Take another checkpoint.`);
+  }
+  return { path, metadata: decoded, state, params, buffers };
 }
 
 /** Options that decide the state's shapes, and how the CLI calls them. */
@@ -242,12 +176,21 @@ const SHAPING_OPTIONS = [
 
 function firstDifference(kind: string, actual: readonly NamedShape[], expected: readonly NamedShape[]): string[] {
   const describe = (tensor: NamedShape | undefined): string =>
-    tensor === undefined ? `no further ${kind}` : `${tensor.name} [${tensor.shape}]`;
+    tensor === undefined ? `no further ${kind}` : `${printable(tensor.name)} ${printableJson(tensor.shape)}`;
   for (let index = 0; index < Math.max(actual.length, expected.length); index++) {
     const [there, here] = [describe(actual[index]), describe(expected[index])];
     if (there !== here) return [`it has ${there} where this run has ${here}`];
   }
   return [];
+}
+
+/** Vectors of another length than the run's, which tensors of the right names and shapes do not exclude. */
+function otherLengths({ state }: Checkpoint, { optimizer, classes }: Partial<TrainingOptions>, layout: NetworkLayout) {
+  if (optimizer === undefined || classes === undefined) return [];
+  return stateTensors(layout, optimizer, classes)
+    .map(({ name, shape }) => ({ name, found: state[name]?.length ?? 0, wanted: elementCount(shape) }))
+    .filter(({ found, wanted }) => found !== wanted)
+    .map(({ name, found, wanted }) => `its ${name} has ${found} values where this run has ${wanted}`);
 }
 
 /**
@@ -271,6 +214,7 @@ export function matchCheckpoint(
       : [
           ...firstDifference('parameter', checkpoint.params, expected.layout.params),
           ...firstDifference('running statistic', checkpoint.buffers, expected.layout.buffers),
+          ...otherLengths(checkpoint, expected.options, expected.layout),
         ];
   if (differences.length === 0) return;
   throw new UserError(

@@ -13,6 +13,7 @@ const REASONS: Record<string, string> = {
   EBUSY: 'it is in use by another program or is a mount point; choose another folder',
   EDQUOT: 'the disk quota is used up; free some space or choose another folder',
   EEXIST: 'a file of that name stands where a folder is needed; remove it or choose another folder',
+  EFBIG: 'the file is larger than the file system or the limit of the shell (ulimit -f) allows; choose another folder',
   EISDIR: 'it is a folder, not a file; remove it or choose another name',
   EMFILE: 'too many open files; raise the limit (ulimit -n)',
   ENAMETOOLONG: 'the name is too long; choose a shorter one',

@@ -75,12 +75,24 @@ async function readLines(path: string): Promise<Lines | null> {
   return { lines, damaged };
 }
 
+const isNumber = (value: unknown): value is number => typeof value === 'number';
+
+const isRecall = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.values(value).every(isNumber);
+
+type Fields = Partial<Record<keyof StepMetrics | keyof EvalMetrics, unknown>>;
+
+/** What every record of a kind holds that somebody counts on. */
+const holdsRecord: Record<Metrics['kind'], (record: Fields) => boolean> = {
+  step: ({ epoch, loss }) => isNumber(epoch) && (loss === null || isNumber(loss)),
+  eval: ({ epoch, recall }) => isNumber(epoch) && isRecall(recall),
+};
+
 function parseMetrics(line: string): Metrics | null {
   try {
-    const value = JSON.parse(line) as Metrics | null;
-    return typeof value === 'object' && typeof value?.kind === 'string' && typeof value.step === 'number'
-      ? value
-      : null;
+    const value = JSON.parse(line) as Fields | null;
+    if (!isNumber(value?.step) || !Object.hasOwn(holdsRecord, String(value.kind))) return null;
+    return holdsRecord[value.kind as Metrics['kind']](value) ? (value as unknown as Metrics) : null;
   } catch {
     return null;
   }

@@ -6,6 +6,7 @@ import { flagOf } from './check-options.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { ImageSet } from './data/folder.js';
 import type { RunOptions } from './run-options.js';
+import { printable } from './weights/printable.js';
 
 /** A digest of the images' names and labels, the same wherever the folder is. */
 function imagesDigest({ root, images }: ImageSet): string {
@@ -36,7 +37,7 @@ export function recordedOptions(options: RunOptions, train: ImageSet, stepsPerEp
 /** Told by other options that are compared as well. */
 const derived = new Set(['learnBeta', 'skipNotFinite']);
 
-const shown = (value: unknown): string => (value === undefined ? 'none' : String(value));
+const shown = (value: unknown): string => (value === undefined ? 'none' : printable(String(value)));
 
 /** Each option that decides the numbers and is another one than at the checkpoint, in words. */
 export function changedOptions(

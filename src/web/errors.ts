@@ -28,3 +28,9 @@ export class DwsWebError extends Error {
 }
 
 export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const longest = 80;
+
+/** Text out of a file, fit for one line of a message. */
+export const printable = (text: string): string =>
+  (text.length > longest ? `${text.slice(0, longest)}…` : text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');

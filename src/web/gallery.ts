@@ -2,10 +2,11 @@
 import type { GalleryInfo } from '../graph/gallery.js';
 import { galleryFile } from '../graph/gallery.js';
 import type { WebModelInfo } from '../graph/web-model.js';
-import { DwsWebError } from './errors.js';
+import { DwsWebError, printable } from './errors.js';
 import type { LoadHooks } from './load.js';
-import { folderUrl, loadBytes, loadJson } from './load.js';
+import { folderUrl, isBelow, loadBytes, loadJson } from './load.js';
 import { Search } from './search.js';
+import { areTexts, isCount, isNumber, isRecord, isText } from './values.js';
 
 export interface Neighbor {
   /** Place in the gallery. */
@@ -29,22 +30,45 @@ export interface Thumbnail {
 
 const bytesOf = { float32: 4, int8: 1 } as const;
 
-function checkInfo(info: GalleryInfo, url: URL): void {
-  const { format, count, dim, dtype, scale = 1, ids, labels, thumbs } = info;
-  const isWhole =
+/** The largest side of a sheet, in thumbnails: more than any browser draws. */
+const mostAcross = 2 ** 16;
+
+function areThumbs(value: unknown, count: number, folder: URL): boolean {
+  if (!isRecord(value)) return false;
+  const { size, columns, rows, sheets } = value;
+  const sides = [size, columns, rows];
+  return (
+    sides.every((side) => isCount(side) && side > 0 && side <= mostAcross) &&
+    Array.isArray(sheets) &&
+    sheets.every((sheet) => isBelow(folder, sheet)) &&
+    sheets.length * (columns as number) * (rows as number) >= count
+  );
+}
+
+function isInfo(value: Record<string, unknown>, folder: URL): boolean {
+  const { format, modelHash, model, count, dim, dtype, scale, embeddings, ids, labels, map, thumbs } = value;
+  return (
     format === 1 &&
-    Number.isSafeInteger(count) &&
-    Number.isSafeInteger(dim) &&
+    isText(modelHash) &&
+    isText(model) &&
+    isCount(count) &&
+    isCount(dim) &&
     dim > 0 &&
-    Object.hasOwn(bytesOf, dtype) &&
-    (dtype === 'float32' ? scale === 1 : scale > 0) &&
-    ids?.length === count &&
-    labels?.length === count &&
-    thumbs?.sheets?.length * thumbs?.rows * thumbs?.columns >= count;
-  if (isWhole) return;
+    Number.isSafeInteger(4 * count * dim) &&
+    (dtype === 'float32' ? scale === undefined || scale === 1 : dtype === 'int8' && isNumber(scale) && scale > 0) &&
+    areTexts(ids, count) &&
+    areTexts(labels, count) &&
+    isBelow(folder, embeddings) &&
+    (map === undefined || isBelow(folder, map)) &&
+    areThumbs(thumbs, count, folder)
+  );
+}
+
+function checkInfo(value: Record<string, unknown>, folder: URL): GalleryInfo {
+  if (isInfo(value, folder)) return value as unknown as GalleryInfo;
   throw new DwsWebError(
     'bad-gallery',
-    `${url} does not describe a gallery of format 1. Make it anew with dws gallery of this version.`,
+    `${new URL(galleryFile, folder)} does not describe a gallery of format 1. Make it anew with dws gallery of this version.`,
   );
 }
 
@@ -59,7 +83,7 @@ function checkModel({ dim, modelHash, model }: GalleryInfo, expected: WebModelIn
   if (modelHash !== expected.modelHash) {
     throw new DwsWebError(
       'gallery-mismatch',
-      `The gallery was made with another model (${model} ${modelHash}) than this one (${expected.model} ` +
+      `The gallery was made with another model (${printable(`${model} ${modelHash}`)}) than this one (${expected.model} ` +
         `${expected.modelHash}). ${remedy}`,
     );
   }
@@ -104,8 +128,7 @@ export class Gallery {
    */
   static async load(url: string | URL, model?: WebModelInfo, hooks: LoadHooks = {}): Promise<Gallery> {
     const folder = folderUrl(url);
-    const info = (await loadJson(folder, galleryFile, 'bad-gallery', hooks)) as unknown as GalleryInfo;
-    checkInfo(info, new URL(galleryFile, folder));
+    const info = checkInfo(await loadJson(folder, galleryFile, 'bad-gallery', hooks), folder);
     if (model) checkModel(info, model);
     const { count, dim, dtype, embeddings, map } = info;
     const [values, places] = await Promise.all([

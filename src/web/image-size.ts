@@ -69,13 +69,14 @@ export const headerBytes = 2 ** 20;
 
 /**
  * @param bytes the first `headerBytes` of a file, or all of it
- * @returns undefined for formats that are not PNG, JPEG, GIF, WebP or BMP, and for headers that are cut short
+ * @returns undefined for formats that are not PNG, JPEG, GIF, WebP or BMP, and for headers that are cut short or say what can't be
  */
 export function imageSize(bytes: Uint8Array): ImageSize | undefined {
   const start = String.fromCharCode(...bytes.subarray(0, 32));
   const format = formats.find(({ magic }) => magic.test(start));
   try {
-    return format?.size(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    const size = format?.size(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    return size && size.width >= 0 ? size : undefined;
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;

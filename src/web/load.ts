@@ -1,6 +1,6 @@
 /** Files of a server, with progress, and with errors that name the file. */
 import type { DwsWebErrorCode } from './errors.js';
-import { DwsWebError, reasonOf } from './errors.js';
+import { DwsWebError, printable, reasonOf } from './errors.js';
 
 export interface Progress {
   /** Path within the folder that is loaded. */
@@ -26,6 +26,20 @@ export function folderUrl(url: string | URL): URL {
   const folder = absoluteUrl(url);
   if (!folder.pathname.endsWith('/')) folder.pathname += '/';
   return folder;
+}
+
+/** Characters of a file's name and the folders before it. */
+const longestPath = 255;
+
+/** Whether a file's name that the folder's JSON holds stays within the folder: no other server, no `..`. */
+export function isBelow(folder: URL, file: unknown): file is string {
+  if (typeof file !== 'string' || file.length > longestPath) return false;
+  try {
+    const { href } = new URL(file, folder);
+    return href.startsWith(folder.href) && href !== folder.href;
+  } catch {
+    return false;
+  }
 }
 
 /** Answers compressed on their way have another length than the file. */
@@ -64,10 +78,10 @@ export async function fetchFile(url: URL, name: string, signal?: AbortSignal): P
   const response = await fetch(url, { signal }).catch((error: unknown) => {
     signal?.throwIfAborted();
     const offline = globalThis.navigator?.onLine === false ? 'this device is offline' : reasonOf(error);
-    throw new DwsWebError('network', `${name} can't be fetched from ${url}: ${offline}.`, { cause: error });
+    throw new DwsWebError('network', `${printable(name)} can't be fetched from ${url}: ${offline}.`, { cause: error });
   });
   if (response.ok) return response;
-  throw new DwsWebError('network', `${name} is not to be had: ${url} answers ${response.status}.`);
+  throw new DwsWebError('network', `${printable(name)} is not to be had: ${url} answers ${response.status}.`);
 }
 
 /**
@@ -97,9 +111,13 @@ export async function loadBytes(
     }
   } catch (error) {
     signal?.throwIfAborted();
-    throw new DwsWebError('network', `${file} broke off after ${collector.loaded} bytes: ${reasonOf(error)}.`, {
-      cause: error,
-    });
+    throw new DwsWebError(
+      'network',
+      `${printable(file)} broke off after ${collector.loaded} bytes: ${reasonOf(error)}.`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     signal?.removeEventListener('abort', cancel);
   }

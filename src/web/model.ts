@@ -2,11 +2,12 @@
 import type { InferenceSession } from 'onnxruntime-web';
 import type { WebModelInfo, WebVariant, WebVariantName } from '../graph/web-model.js';
 import { webModelFile } from '../graph/web-model.js';
-import { DwsWebError, reasonOf } from './errors.js';
+import { DwsWebError, printable, reasonOf } from './errors.js';
 import type { ImageSource, Pixels } from './images.js';
 import { readImage } from './images.js';
 import type { LoadHooks } from './load.js';
-import { folderUrl, loadBytes, loadJson } from './load.js';
+import { folderUrl, loadBytes } from './load.js';
+import { loadInfo, variantOf } from './model-info.js';
 import type { Device, Runtime, RuntimeOptions } from './runtime.js';
 import { openRuntime, requireWebGpu, threadLimit } from './runtime.js';
 
@@ -24,22 +25,6 @@ export interface Features {
   features: Float32Array;
 }
 
-async function loadInfo(folder: URL, hooks: LoadHooks): Promise<WebModelInfo> {
-  const info = (await loadJson(folder, webModelFile, 'bad-model', hooks)) as unknown as WebModelInfo;
-  if (info.format === 1 && Array.isArray(info.variants)) return info;
-  throw new DwsWebError(
-    'bad-model',
-    `${new URL(webModelFile, folder)} has format ${String(info.format)}, this program reads format 1. Export the model anew.`,
-  );
-}
-
-function variantOf({ variants }: WebModelInfo, name: WebVariantName): WebVariant {
-  const variant = variants.find((candidate) => candidate.name === name);
-  if (variant) return variant;
-  const names = variants.map((candidate) => candidate.name).join(', ');
-  throw new DwsWebError('bad-model', `The model was exported as ${names}, not as ${name}.`);
-}
-
 /** Graph and weights, whole; the small graph first, so that nothing large is fetched for a folder that lacks it. */
 async function loadParts(folder: URL, { graph, weights, bytes, name }: WebVariant, hooks: LoadHooks) {
   const parts = [await loadBytes(folder, graph, hooks), await loadBytes(folder, weights, hooks)] as const;
@@ -47,7 +32,7 @@ async function loadParts(folder: URL, { graph, weights, bytes, name }: WebVarian
   if (loaded === bytes) return parts;
   throw new DwsWebError(
     'bad-model',
-    `The model's files are damaged or of different exports: ${graph} and ${weights} have ${loaded} bytes, ${webModelFile} says ` +
+    `The model's files are damaged or of different exports: ${printable(graph)} and ${printable(weights)} have ${loaded} bytes, ${webModelFile} says ` +
       `${bytes} for ${name}. Copy the folder to the server again, whole.`,
   );
 }

@@ -11,10 +11,26 @@ export interface Finished {
   stderr: string;
 }
 
-/** @param interruptAt the process gets SIGINT when its output first matches */
-export function dws(args: readonly string[], { cwd, interruptAt }: { cwd?: string; interruptAt?: RegExp } = {}) {
+export interface Circumstances {
+  cwd?: string;
+  /** The process gets SIGINT, or `signal`, when its output first matches. */
+  interruptAt?: RegExp;
+  signal?: NodeJS.Signals;
+  /** Called at that place, instead of a signal. */
+  onMatch?: () => void;
+  env?: Record<string, string>;
+  /** Limits of the shell, for example `-f 100`. */
+  ulimit?: string;
+  user?: { uid: number; gid: number };
+}
+
+export function dws(args: readonly string[], circumstances: Circumstances = {}) {
+  const { cwd, interruptAt, signal = 'SIGINT', onMatch, env = {}, ulimit, user } = circumstances;
+  const program = [process.execPath, main, ...args];
+  const [file, ...rest] = ulimit ? ['bash', '-c', `ulimit ${ulimit}; exec "$0" "$@"`, ...program] : program;
   return new Promise<Finished>((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+    const child = spawn(file!, rest, { cwd, stdio, env: { ...process.env, ...env }, ...user });
     const text = { stdout: '', stderr: '' };
     let isInterrupted = false;
     for (const stream of ['stdout', 'stderr'] as const) {
@@ -22,7 +38,8 @@ export function dws(args: readonly string[], { cwd, interruptAt }: { cwd?: strin
         text[stream] += chunk;
         if (isInterrupted || !interruptAt?.test(text[stream])) return;
         isInterrupted = true;
-        child.kill('SIGINT');
+        if (onMatch) onMatch();
+        else child.kill(signal);
       });
     }
     child.on('error', reject).on('close', (code, signal) => resolve({ code, signal, ...text }));

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadCheckpoint, matchCheckpoint, saveCheckpoint } from '../../src/runner/checkpoint.js';
+import { checkpointDigest } from '../../src/runner/checkpoint-metadata.js';
 import { UserError } from '../../src/runner/errors.js';
 import { decodeSafetensors, encodeSafetensors, float32Bytes, float32View } from '../../src/runner/safetensors.js';
 import type { SafetensorsTensor } from '../../src/runner/safetensors.js';
@@ -132,6 +133,66 @@ describe('loadCheckpoint', () => {
   it('refuses a newer version', async () => {
     const newer = encodeSafetensors([], { format: 'dws-checkpoint', version: '2' });
     expect(await rejection(Buffer.concat(newer))).toContain('of version 2, this dws reads version 1');
+  });
+});
+
+describe('a checkpoint with the right SHA-256 that no training wrote', () => {
+  /** Changes entries of the metadata, and signs the file again. */
+  const signed = async (changes: Record<string, string | undefined>): Promise<Uint8Array> => {
+    await saveCheckpoint(path, smallCheckpoint());
+    const { metadata, tensors, data } = decodeSafetensors(new Uint8Array(await readFile(path)), path);
+    const changed: Record<string, string | undefined> = { ...metadata, ...changes, sha256: undefined };
+    const text = JSON.parse(JSON.stringify(changed)) as Record<string, string>;
+    const sha256 = await checkpointDigest(text, tensors, [data]);
+    return Buffer.concat(encodeSafetensors(tensors, { ...text, sha256 }));
+  };
+  const { options, runOptions } = smallMetadata();
+  const hyperparameters = (training: object, run: object = runOptions) => ({
+    hyperparameters: JSON.stringify({ run, training }),
+  });
+
+  it('is read when its metadata are as they were', async () => {
+    await writeFile(path, await signed({}));
+    expect((await loadCheckpoint(path)).metadata).toEqual(smallMetadata());
+  });
+
+  it.each<[string, Record<string, string | undefined>, RegExp]>([
+    ['an entry is missing', { vectors: undefined }, /its entry vectors is missing/],
+    ['an entry is no JSON', { best: '{' }, /its entry best is \{/],
+    ['a number is negative', { step: '-1' }, /its entry step is -1/],
+    ['a number is not whole', { epoch: '0.5' }, /its entry epoch is 0.5/],
+    ['the seed is missing', { random: '{}' }, /its seed or its options are missing/],
+    ['a vector is named as a part of every object', { vectors: '[["__proto__",10]]' }, /its entry vectors/],
+    [
+      'vectors leave tensors over',
+      { vectors: '[["params",2],["buffers",1]]' },
+      /its tensors are not those of a training/,
+    ],
+    ['a network is unknown', hyperparameters({ ...options, model: 'x\ny' }), /--model x\?y: give one of/],
+    [
+      'an option is of another type',
+      hyperparameters({ ...options, learnBeta: 'yes' }),
+      /--learn-beta yes: give true or false/,
+    ],
+    ['options are nested', hyperparameters(options, { lr: [[[1]]] }), /its seed or its options are missing/],
+    ['a recorded option is out of range', hyperparameters(options, { resize: 'crop' }), /--resize crop: give one of/],
+  ])('is refused when %s', async (_, changes, message) => {
+    await writeFile(path, await signed(changes));
+    const error: unknown = await loadCheckpoint(path).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as UserError).message).toContain(path);
+    expect((error as UserError).message).toMatch(message);
+    expect((error as UserError).message).not.toContain('\n');
+  });
+
+  it('does not fit a run with vectors of another length', async () => {
+    const vectors =
+      '[["params",2],["buffers",1],["beta",2],["beta_momentum",1],["exp_avg",2],["exp_avg_sq",1],["bias_correction",1]]';
+    await writeFile(path, await signed({ vectors }));
+    const checkpoint = await loadCheckpoint(path);
+    expect(() => matchCheckpoint(checkpoint, { options, layout: smallLayout })).toThrow(
+      /its beta has 4 values where this run has 2; its beta_momentum/,
+    );
   });
 });
 

@@ -120,6 +120,11 @@ describe('decodeSafetensors', () => {
     ['a broken offset', file({ a: { dtype: 'U8', shape: [], data_offsets: [0] } }, 1), 'the bad data_offsets [0]'],
     ['an unknown dtype', file({ a: { dtype: 'toString', shape: [] } }, 0), 'unknown dtype "toString"'],
     ['an entry that is no object', file({ a: 1 }, 0), 'unknown dtype undefined'],
+    [
+      'a header longer than any',
+      file('{}'.padEnd(2 ** 22 + 8), 0),
+      'its header takes 4194312 bytes, 4194304 is the limit',
+    ],
     ['a header that is no JSON', file('{"a"', 0), 'its header is not a JSON object'],
     ['a header that is no object', file('[]', 0), 'its header is not a JSON object'],
     ['metadata that are no strings', file({ __metadata__: { a: 1 } }, 0), '__metadata__ does not map strings'],

@@ -106,6 +106,20 @@ describe('Gallery', () => {
     }
   });
 
+  it.each(['../other.bin', '/other.bin', 'https://other.test/x', '//other.test/x', 'thumbs/../../x', '', '.'])(
+    'asks for no file outside of its folder: %j',
+    async (file) => {
+      for (const changes of [
+        { embeddings: file },
+        { map: file },
+        { thumbs: { ...info.thumbs, sheets: ['a', file] } },
+      ]) {
+        await write(changes);
+        await expect(load()).rejects.toEqual(error('bad-gallery'));
+      }
+    },
+  );
+
   it('refuses queries that do not fit', async () => {
     const gallery = await load();
     expect(() => gallery.search(Float32Array.of(1, 0, 0), 1)).toThrow(error('gallery-mismatch') as never);

@@ -138,9 +138,11 @@ export function addTrain(program: Command): void {
   );
   command.action(async (given: Values) => {
     const first = runOptions(given);
+    // `given` is the command's own object, and changes with it.
+    const isAuto = given.resume === AUTO;
     const { checkpoint, notes } = await checkpointOf(given, first);
     command.setOptionValue('resume', checkpoint?.path);
-    if (given.resume === AUTO) command.setOptionValue('out', first.out);
+    if (isAuto) command.setOptionValue('out', first.out);
     if (checkpoint) {
       const taken = takeRecordedOptions(command, checkpoint);
       if (taken.length > 0) notes.push(`from ${checkpoint.path}: ${taken.join(' ')}`);
@@ -148,7 +150,7 @@ export function addTrain(program: Command): void {
     const { quiet, json, ...values } = command.opts<Values & OptionValues<typeof output>>();
     const options = runOptions(values);
     const goesOnInPlace = checkpoint !== undefined && resolve(dirname(checkpoint.path)) === resolve(options.out);
-    if (!goesOnInPlace && given.resume !== AUTO) requireFreshFolder(options.out, options.savePrefix);
+    if (!goesOnInPlace && !isAuto) requireFreshFolder(options.out, options.savePrefix);
     const view = viewOf({ quiet, json }, options);
     for (const note of notes) view.note(note);
     process.exitCode = await trainInView(options, view);

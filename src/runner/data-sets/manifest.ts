@@ -66,7 +66,7 @@ function readEntries(file: string, text: string): Entry[] {
     problems.push({ line, text: wrong });
     return [];
   });
-  requireNone(file, problems, `Each line is: ${first.fields.map(printableName).join(',')}`);
+  requireNone(file, problems, `Each line is: ${quoted(first.fields.join(',')).slice(1, -1)}`);
   return entries;
 }
 

@@ -50,9 +50,13 @@ export class ImageLoader {
   private readonly pool: Piscina<DecodeTask, DecodeFailure[]> | undefined;
   private readonly cache: Map<string, Uint8Array> | undefined;
   private readonly running = new Map<Int32Array, Promise<unknown>>();
+  /** End what is decoding, for want of threads. */
+  private readonly giveUp = new Set<(error: Error) => void>();
   // V8 does not count shared memory when it decides to collect garbage: buffers are used again instead.
   private readonly spare: SharedArrayBuffer[] = [];
   private closed = false;
+  /** Why there are fewer threads than there should be. */
+  private lost: UserError | undefined;
 
   constructor(private readonly options: ImageLoaderOptions) {
     this.imageBytes = options.imageSize ** 2 * 3;
@@ -64,6 +68,7 @@ export class ImageLoader {
         maxThreads: options.workers,
         concurrentTasksPerWorker: tasksPostedAhead,
       });
+      this.pool.on('workerDestroy', () => this.loseThread());
     }
   }
 
@@ -128,7 +133,8 @@ export class ImageLoader {
     for (const next of this.running.keys()) Atomics.store(next, 0, stop);
     await Promise.allSettled(this.running.values());
     this.cache?.clear();
-    await this.pool?.destroy();
+    const destroyed = this.pool?.destroy();
+    if (!this.lost) await destroyed;
   }
 
   /** Lets the threads decode `sources` into `out`; returns the files that failed, in the order of `sources`. */
@@ -141,11 +147,18 @@ export class ImageLoader {
     const next = new Int32Array(new SharedArrayBuffer(4));
     const task: DecodeTask = { sources, ...how, resize: this.options.resize, out, next: next.buffer };
     const { pool } = this;
+    if (this.lost) throw this.lost;
     const threads = Math.min(this.options.workers, sources.length);
-    const work = pool
-      ? Promise.all(Array.from({ length: threads }, () => pool.run(task).catch(explainEnd)))
-      : runDecodeTask(task).then((failures) => [failures]);
+    let giveUp: (error: Error) => void = () => undefined;
+    const work = new Promise<DecodeFailure[][]>((resolve, reject) => {
+      giveUp = reject;
+      (pool
+        ? Promise.all(Array.from({ length: threads }, () => pool.run(task).catch(explainEnd)))
+        : runDecodeTask(task).then((failures) => [failures])
+      ).then(resolve, reject);
+    });
     this.running.set(next, work);
+    this.giveUp.add(giveUp);
     try {
       const failures = (await work).flat();
       if (this.closed) throw new Error('the image loader was closed while it decoded');
@@ -153,7 +166,15 @@ export class ImageLoader {
       return failures.map(({ index, reason }) => ({ path: sources[index] as string, reason }));
     } finally {
       this.running.delete(next);
+      this.giveUp.delete(giveUp);
     }
+  }
+
+  /** Piscina loses tasks when a thread ends between two of them and the next one while it starts: nothing may wait for it. */
+  private loseThread(): void {
+    if (this.closed) return;
+    this.lost ??= endedThread('worker exited');
+    for (const giveUp of this.giveUp) giveUp(this.lost);
   }
 
   /** Decodes what is not in the cache yet into it. */
@@ -178,13 +199,15 @@ export class ImageLoader {
 const threadEnded = /worker exited|Terminating worker thread|reaching memory limit/i;
 
 /** A thread that ends by itself has run out of memory, or a library has ended it. */
+const endedThread = (reason: string, cause?: unknown) =>
+  new UserError(
+    `a thread that decodes images has ended (${reason}). Lower --workers if memory is short, and go on with --resume auto.`,
+    { cause },
+  );
+
 function explainEnd(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
-  if (!threadEnded.test(message)) throw error;
-  throw new UserError(
-    `a thread that decodes images has ended (${message}). Lower --workers if memory is short, and go on with --resume auto.`,
-    { cause: error },
-  );
+  throw threadEnded.test(message) ? endedThread(message, error) : error;
 }
 
 function throwFirst([first]: readonly BadImage[]): void {

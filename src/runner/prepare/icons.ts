@@ -3,7 +3,7 @@
  * evaluates, so that retrieval is asked for things never seen.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import sharp from 'sharp';
@@ -12,6 +12,10 @@ import { ensureWritableFolder, errorCode, fileError } from '../files.js';
 import { forEachConcurrently } from './concurrently.js';
 import { iconSets } from './icon-sets.js';
 import type { IconSet } from './icon-sets.js';
+import type { IconifyJson, IconSize } from './icon-json.js';
+import { parseIcons } from './icon-json.js';
+import type { Marker, Recipe, SplitSize } from './marker.js';
+import { markerFile, readMarker, sameRecipe } from './marker.js';
 import { cachedPackage, readPackageFile, userCacheFolder } from './packages.js';
 import type { FetchPackage } from './packages.js';
 
@@ -21,8 +25,6 @@ const SIZE = 128;
 const MIN_SETS = 5;
 /** npm processes at a time. */
 const FETCHES = 2;
-/** Stands in a finished folder and tells what it was made from. */
-const MARKER = 'prepared.json';
 const LICENSES = 'LICENSES.md';
 
 const SPLITS = ['train', 'val'] as const;
@@ -49,30 +51,8 @@ export interface PreparedIcons {
   folder: string;
   /** False when the folder was finished before. */
   created: boolean;
-  train: { classes: number; images: number };
-  val: { classes: number; images: number };
-}
-
-/** What decides the content; a folder is finished when its marker holds the same. */
-interface Recipe {
-  kind: 'dws-icons';
-  size: number;
-  minSets: number;
-  sets: Record<string, string>;
-}
-
-type Marker = Recipe & Pick<PreparedIcons, Split>;
-
-/** The part of iconify's JSON that is used. https://iconify.design/docs/types/iconify-json.html */
-interface IconifyJson extends IconSize {
-  icons: Record<string, IconSize & { body: string }>;
-}
-
-interface IconSize {
-  left?: number;
-  top?: number;
-  width?: number;
-  height?: number;
+  train: SplitSize;
+  val: SplitSize;
 }
 
 interface Drawing {
@@ -110,7 +90,7 @@ function planDrawings(sets: readonly { set: string; json: IconifyJson }[]): Draw
     );
 }
 
-const summarize = (drawings: readonly Drawing[], split: Split): { classes: number; images: number } => {
+const summarize = (drawings: readonly Drawing[], split: Split): SplitSize => {
   const icons = drawings.filter((drawing) => drawing.split === split).map(({ icon }) => icon);
   return { classes: new Set(icons).size, images: icons.length };
 };
@@ -129,34 +109,6 @@ ${sets
       `| ${set} | ${title} | ${author} | [${license}](${licenseUrl}) | ${source} | ${name} ${version} |\n`,
   )
   .join('')}`;
-
-/** The marker of a finished folder; null when the folder is missing or empty. */
-async function readMarker(folder: string): Promise<Marker | null> {
-  const refuse = (what: string): UserError =>
-    new UserError(`${folder} ${what}. Give another folder, or remove it first.`);
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return null;
-    if (errorCode(error) === 'ENOTDIR') throw refuse('is a file');
-    throw fileError(`can't read ${folder}`, error);
-  }
-  if (names.length === 0) return null;
-  try {
-    const marker = JSON.parse(await readFile(join(folder, MARKER), 'utf8')) as Marker;
-    if (marker.kind === 'dws-icons') return marker;
-  } catch {
-    // Without a readable marker the folder is someone else's.
-  }
-  throw refuse('is not empty and was not made by this command');
-}
-
-const sameRecipe = (marker: Marker, { kind, size, minSets, sets }: Recipe): boolean => {
-  const text = (recipe: Recipe): string =>
-    JSON.stringify([recipe.kind, recipe.size, recipe.minSets, Object.entries(recipe.sets).sort()]);
-  return text(marker) === text({ kind, size, minSets, sets });
-};
 
 async function draw(drawings: readonly Drawing[], folder: string, onDrawn: () => void): Promise<void> {
   const failures: string[] = [];
@@ -230,7 +182,7 @@ export async function prepareIcons(folder: string, options: PrepareOptions = {})
   const read = counter('read', sets.length);
   const contents: { set: string; json: IconifyJson }[] = [];
   for (const [index, { set }] of sets.entries()) {
-    contents.push({ set, json: JSON.parse(await readPackageFile(tarballs[index]!, 'icons.json')) as IconifyJson });
+    contents.push({ set, json: parseIcons(await readPackageFile(tarballs[index]!, 'icons.json'), tarballs[index]!) });
     read();
   }
   const drawings = planDrawings(contents);
@@ -242,7 +194,7 @@ export async function prepareIcons(folder: string, options: PrepareOptions = {})
     for (const classFolder of classFolders) await mkdir(classFolder, { recursive: true });
     await draw(drawings, partial, counter('draw', drawings.length));
     await writeFile(join(partial, LICENSES), licensesText(sets));
-    await writeFile(join(partial, MARKER), `${JSON.stringify(marker, null, 2)}\n`);
+    await writeFile(join(partial, markerFile), `${JSON.stringify(marker, null, 2)}\n`);
     await rmdir(target).catch((error: unknown) => {
       if (errorCode(error) !== 'ENOENT') throw error;
     });

@@ -1,0 +1,153 @@
+/** What a run leaves in its folder, and another program may have changed. */
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { loadCheckpoint, matchCheckpoint, saveCheckpoint } from '../../../src/runner/checkpoint.js';
+import { checkpointDigest } from '../../../src/runner/checkpoint-metadata.js';
+import { readMetrics, MetricsWriter } from '../../../src/runner/metrics.js';
+import { newestCheckpoint } from '../../../src/runner/newest-checkpoint.js';
+import { changedOptions } from '../../../src/runner/resume.js';
+import { decodeSafetensors } from '../../../src/runner/safetensors.js';
+import { bytesOf, little } from '../../../test/runner/weights/pickles.js';
+import { smallCheckpoint, smallLayout } from '../../../test/runner/small-checkpoint.js';
+import { mutateJson } from '../json.js';
+import type { Seed, Target } from '../target.js';
+
+type Text = Record<string, string>;
+
+const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
+
+const without = (key: string, object: object): object =>
+  Object.fromEntries(Object.entries(object).filter(([name]) => name !== key));
+
+/** Entries of the metadata that are JSON themselves. */
+const nested = ['random', 'hyperparameters', 'best', 'vectors'];
+
+/** The metadata as a checkpoint has them, of what may have become of them. */
+function flattened(bytes: Uint8Array): Text | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    if (typeof value !== 'object' || value === null) return undefined;
+    const text = (entry: unknown) => (typeof entry === 'string' ? entry : (JSON.stringify(entry) ?? ''));
+    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, text(entry)]));
+  } catch {
+    return undefined;
+  }
+}
+
+const withHeader = (header: string, data: Uint8Array): Uint8Array => {
+  const bytes = Buffer.from(header);
+  return bytesOf(little(bytes.length, 8), bytes, data);
+};
+
+/** A checkpoint of changed parts, with the SHA-256 that belongs to it; unsigned where its header is none. */
+async function signed(metadata: Uint8Array, tensors: Uint8Array, data: Uint8Array): Promise<Uint8Array> {
+  const text = flattened(metadata);
+  const entries = Buffer.from(tensors).toString('utf8').replace(/^\{/, '');
+  const header = (meta: unknown) => `{"__metadata__":${JSON.stringify(meta)},${entries}`;
+  const unsigned = withHeader(
+    text ? header(text) : `{"__metadata__":${Buffer.from(metadata).toString('utf8')},${entries}`,
+    data,
+  );
+  try {
+    const { metadata: read, tensors: found, data: rest } = decodeSafetensors(unsigned, '');
+    return withHeader(header({ ...text, sha256: await checkpointDigest(read, found, [rest]) }), data);
+  } catch {
+    return unsigned;
+  }
+}
+
+async function checkpointSeed(folder: string, optimizer: 'sgd' | 'adam'): Promise<Seed> {
+  const file = path.join(folder, 'seed.safetensors');
+  await saveCheckpoint(file, smallCheckpoint({ options: { optimizer } }));
+  const bytes = new Uint8Array(await readFile(file));
+  await rm(file);
+  const { data, metadata } = decodeSafetensors(bytes, file);
+  const header = JSON.parse(Buffer.from(bytes.subarray(8, bytes.length - data.length)).toString()) as object;
+  const tensors = without('__metadata__', header);
+  const expanded = Object.entries(without('sha256', metadata)).map(([name, entry]) => [
+    name,
+    nested.includes(name) ? (JSON.parse(entry as string) as unknown) : entry,
+  ]);
+  return {
+    parts: [
+      { bytes: json(Object.fromEntries(expanded)), change: mutateJson },
+      { bytes: json(tensors), change: mutateJson },
+      { bytes: data },
+    ],
+    build: ([meta, header, rest]) => signed(meta!, header!, rest!),
+  };
+}
+
+/** Reads a checkpoint as a resumed run does. */
+async function readCheckpoint(bytes: Uint8Array, folder: string): Promise<void> {
+  const run = path.join(folder, 'run');
+  await mkdir(run, { recursive: true });
+  const file = path.join(run, 'checkpoint.safetensors');
+  await writeFile(file, bytes);
+  const newest = await newestCheckpoint(run);
+  const checkpoint = await loadCheckpoint(file);
+  if (newest.checkpoint === undefined) throw new Error('a whole checkpoint is not the newest of its folder');
+  const { options, seed } = checkpoint.metadata;
+  matchCheckpoint(checkpoint, { options, layout: smallLayout });
+  changedOptions(checkpoint, { training: smallCheckpoint().metadata.options, recorded: {}, seed });
+  for (const [name, values] of Object.entries(checkpoint.state)) {
+    if (!(values instanceof Float32Array)) throw new Error(`${name} holds no numbers`);
+  }
+}
+
+const records = [
+  { kind: 'step', epoch: 0, step: 1, loss: 0.5, pairs: 3, lr: 0.1, lr_beta: 0, step_seconds: 1, data_seconds: 0 },
+  {
+    kind: 'step',
+    epoch: 0,
+    step: 2,
+    loss: null,
+    pairs: 0,
+    lr: 0.1,
+    lr_beta: 0,
+    step_seconds: 1,
+    data_seconds: 0,
+    skipped: true,
+  },
+  { kind: 'eval', epoch: 0, step: 2, recall: { 1: 0.5, 2: 0.75 } },
+];
+
+async function readRunMetrics(bytes: Uint8Array, folder: string): Promise<void> {
+  const file = path.join(folder, 'metrics.jsonl');
+  await writeFile(file, bytes);
+  const writer = await MetricsWriter.open(file, 1);
+  await writer.close();
+  if ((await readMetrics(file)).some(({ step }) => step > 1)) throw new Error('records after the step are left');
+  await writeFile(file, bytes);
+  for (const record of await readMetrics(file)) {
+    if (record.kind === 'eval' && Object.values(record.recall).some((recall) => typeof recall !== 'number')) {
+      throw new Error('an evaluation without numbers');
+    }
+    if (record.kind === 'step' && !(record.loss === null || typeof record.loss === 'number'))
+      throw new Error('a step without a loss');
+  }
+}
+
+export const runs: Target[] = [
+  {
+    name: 'checkpoint',
+    seeds: async (folder) => [await checkpointSeed(folder, 'sgd'), await checkpointSeed(folder, 'adam')],
+    tokens: ['"__metadata__"', '"params"', '[2,3]', 'F32', 'NaN', '__proto__', '\u202e', '\n'].map((text) =>
+      Buffer.from(text),
+    ),
+    read: readCheckpoint,
+  },
+  {
+    name: 'metrics',
+    seeds: async () => [
+      {
+        parts: records.map((record) => ({ bytes: json(record), change: mutateJson })),
+        build: (parts) => bytesOf(...parts.map((part) => bytesOf(part, '\n'))),
+      },
+    ],
+    tokens: ['\n', '\r', '{"kind":"eval","step":1}\n', '{"kind":"step","step":1}\n', 'null', '\ufeff'].map((text) =>
+      Buffer.from(text),
+    ),
+    read: readRunMetrics,
+  },
+];
