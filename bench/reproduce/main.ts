@@ -1,5 +1,5 @@
 /**
- * npm run bench -- reproduce [--steps 50] [--table]
+ * npm run bench -- reproduce [--steps 15] [--table]
  *
  * Trains a small network for about a minute, has `dws verify` repeat it, and plants differences in the data and in the record:
  * each has to be found and named, before anything is trained where that can be known, and by the numbers where it can't. With
@@ -47,7 +47,7 @@ async function verifyAndPlant(root: string, data: string, steps: number): Promis
 export async function benchReproduce(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
-    options: { steps: { type: 'string', default: '50' }, table: { type: 'boolean', default: false } },
+    options: { steps: { type: 'string', default: '15' }, table: { type: 'boolean', default: false } },
   });
   const root = await mkdtemp(path.join(tmpdir(), 'dws-reproduce-'));
   try {

@@ -8,7 +8,7 @@ const meanings: Record<Meaning, string> = {
   same: 'the same numbers, bit for bit',
   error: 'could not be told: a file or option that cannot be used, an error while training',
   differs: 'other numbers',
-  changed: 'not repeated, because what has changed changes the numbers',
+  changed: 'not repeated, because what has changed may change the numbers',
 };
 
 /** For the help. */

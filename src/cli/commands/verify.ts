@@ -17,7 +17,7 @@ const own = {
   epochs: optional('n', 'repeat so many epochs of it (default: all)', integer({ min: 1 })),
   dataPath: optional('dir', "where the images are (default: the training's --data-path)", path),
   out: optional('dir', 'folder to keep the repeated training in, for dws diff (default: none is kept)', path),
-  anyway: toggle('repeat it even where something has changed that changes the numbers'),
+  anyway: toggle('repeat it even where something has changed that may change the numbers'),
   json: toggle('print the result as JSON'),
 };
 
@@ -80,7 +80,7 @@ function resultLines(run: string, verification: Verification): string[] {
     case 'differs':
       return [`differs from ${run}:`, ...differenceLines(verification).map((line) => `  ${line}`)];
     case 'changed':
-      return ['not repeated: the numbers would be others. Repeat it all the same with --anyway.'];
+      return ['not repeated: the numbers may be others. Repeat it all the same with --anyway.'];
     case 'interrupted':
       return ['interrupted'];
   }

@@ -48,7 +48,7 @@ export interface WeightsComparison {
 
 export interface Verification {
   /**
-   * `changed`: nothing was repeated, because what has changed would change the bits. `differs` is also the word for a run that
+   * `changed`: nothing was repeated, because what has changed may change the bits. `differs` is also the word for a run that
    * could be repeated, but whose checkpoints are others than those that it wrote.
    */
   outcome: 'identical' | 'differs' | 'changed' | 'interrupted';
