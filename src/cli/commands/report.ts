@@ -3,7 +3,7 @@ import type { ReportStage } from '../../runner/report/report-options.js';
 import { makeReport } from '../../runner/report/report.js';
 import { deviceOptions } from '../device.js';
 import { count, evalStages, megabytes } from '../format.js';
-import { onInterrupt } from '../interrupt.js';
+import { untilInterrupted } from '../interrupt.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, optional, withDefault } from '../options.js';
 import { device, imageReading, inference } from '../option-tables.js';
@@ -33,26 +33,16 @@ const stages: Record<ReportStage, string> = {
 };
 
 /** Returns the program's exit code. */
-async function writeReport(run: string, values: OptionValues<typeof own & typeof device>): Promise<number> {
-  const interrupt = onInterrupt(() => terminal.print('stopping; nothing is written'));
-  const options = { ...values, ...deviceOptions(values), descriptions: optionTexts };
-  try {
+const writeReport = (run: string, values: OptionValues<typeof own & typeof device>): Promise<number> =>
+  untilInterrupted(async (signal) => {
+    const options = { ...values, ...deviceOptions(values), descriptions: optionTexts };
     const { bytes, notes } = await makeReport(run, values.out, options, {
-      signal: interrupt.signal,
+      signal,
       onProgress: (stage, done, total) => terminal.status(`${stages[stage]} ${count(done)}/${count(total)}`),
     });
     for (const note of notes) terminal.print(note);
     terminal.print(`${values.out}: ${megabytes(bytes)}; open it in a browser`);
-    return 0;
-  } catch (error) {
-    const code = interrupt.exitCode();
-    if (code !== undefined && error === interrupt.signal.reason) return code;
-    throw error;
-  } finally {
-    terminal.clear();
-    interrupt.release();
-  }
-}
+  });
 
 export function addReport(program: Command): void {
   const command = program
