@@ -1,6 +1,7 @@
 /** The process that parses. It may hang, die or fill the memory: the other one watches. */
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { judge, signatureOf } from './judge.js';
 import type { Job, Report, Tally } from './messages.js';
 import { minimise } from './minimise.js';
@@ -85,6 +86,8 @@ async function run({ module, seed, next, folder, place }: Job): Promise<void> {
         process.exit(growthCode);
       }
       await tell();
+      // Parsers that wait for nothing would leave the message that ends them unread.
+      await setImmediate();
     }
   }
   closeSync(marker);

@@ -1,0 +1,89 @@
+/** What was recorded of a run, that `dws verify`, `dws diff` and `dws report` go by. */
+import path from 'node:path';
+import { changedOptions, editedOptions } from '../../../src/runner/reproduce/changes.js';
+import { decodeListing, listingChanges } from '../../../src/runner/reproduce/data-listing.js';
+import type { ListedFile } from '../../../src/runner/reproduce/data-listing.js';
+import { factTable } from '../../../src/runner/reproduce/machine.js';
+import { plainOptions } from '../../../src/runner/reproduce/options.js';
+import type { RunRecord, Segment } from '../../../src/runner/reproduce/record.js';
+import { decodeRecord, emptyRecord, encodeRecord, LISTING, RECORD } from '../../../src/runner/reproduce/record.js';
+import { smallMetadata } from '../../../test/runner/small-checkpoint.js';
+import { smallRun } from '../../../test/runner/train-options.js';
+import { mutateJson } from '../json.js';
+import type { Target } from '../target.js';
+import { textSeed } from '../target.js';
+
+const sha256 = 'c0ffee'.padEnd(64, '0');
+
+/** With the options that few runs have. */
+const options = smallRun({
+  ...{ dataPath: 'data', out: 'run', classes: 2, dropout: 0.5, clipNorm: 1, nanPolicy: 'skip' },
+  pretrained: { kind: 'published', weights: 'v1' },
+});
+
+const begun: Segment = {
+  ...{ started: '2026-01-02T03:04:05.678Z', status: 'interrupted' },
+  from: { epoch: 0, epochStep: 0, step: 0 },
+  to: { epoch: 0, epochStep: 1, step: 1 },
+  options: plainOptions(options),
+  hyperparameters: { training: smallMetadata().options, run: { lr: 0.01, steps: [2], seed: 7 } },
+  stepsPerEpoch: 2,
+  facts: Object.fromEntries(Object.keys(factTable).map((name) => [name, '1.2.3'])) as Segment['facts'],
+  artifacts: { 'train_loop.onnx': sha256, 'eval_model.onnx': sha256 },
+  data: { listing: LISTING, sha256, train: 1, val: 1 },
+};
+
+const record: RunRecord = {
+  ...emptyRecord(),
+  segments: [
+    begun,
+    { ...begun, ended: '2026-01-02T03:05:05.678Z', status: 'failed', error: 'the disk is full', from: begun.to! },
+  ],
+  epochs: [{ epoch: 1, step: 2, sha256 }],
+  checkpoints: [{ file: 'checkpoint.safetensors', bytes: 1024, sha256 }],
+  result: {
+    ...{ status: 'done', epoch: 1, step: 2, loss: 0.5 },
+    ...{ before: { 1: 0.25 }, last: { 1: 0.5 }, best: { step: 2, recall: 0.5 } },
+  },
+};
+
+const files: ListedFile[] = [
+  { sha256, split: 'train', label: 0, class: 'bee', path: 'bee/1.png' },
+  { sha256, split: 'val', label: 0, class: 'dog', path: 'dog/a b.jpg' },
+];
+
+export const records: Target[] = [
+  {
+    name: RECORD,
+    seeds: async () => [textSeed(encodeRecord(record), mutateJson)],
+    tokens: ['"status":"running"', '__proto__', '../', '\u202e', '\\u0000', '\n', '1e999'].map((text) =>
+      Buffer.from(text),
+    ),
+    read: async (bytes, folder) => {
+      const read = decodeRecord(new TextDecoder().decode(bytes), path.join(folder, RECORD));
+      for (const segment of read.segments) {
+        changedOptions(begun.options, segment.options);
+        editedOptions(segment, segment.hyperparameters);
+      }
+      if (read.checkpoints.some(({ file }) => file !== path.basename(file) || /^\.*$/.test(file)))
+        throw new Error('a checkpoint outside of its folder');
+    },
+  },
+  {
+    name: LISTING,
+    seeds: async () => [
+      {
+        parts: files.map((file) => ({ bytes: Buffer.from(JSON.stringify(file)), change: mutateJson })),
+        build: (parts) => Buffer.concat(parts.flatMap((part) => [part, Buffer.from('\n')])),
+      },
+    ],
+    tokens: ['\n', '\r\n', '../', '/', 'C:\\', '\0', '\ufeff', '{}\n'].map((text) => Buffer.from(text)),
+    read: async (bytes, folder) => {
+      const read = decodeListing(new TextDecoder().decode(bytes), path.join(folder, LISTING));
+      listingChanges(files, read);
+      const root = path.resolve(folder);
+      if (read.some((file) => !path.resolve(root, file.path).startsWith(root)))
+        throw new Error('an image outside of its folder');
+    },
+  },
+];
