@@ -13,7 +13,7 @@ import type { Strategies } from './conv-strategies.js';
 import { convStrategies, largestColumns } from './conv-strategies.js';
 import type { Pair } from './windows.js';
 import { rowSum } from './reduce.js';
-import { dilateSpatial, im2col, sliceSpatial } from './windows.js';
+import { dilateSpatial, im2col, im2colOfGradient, padSpatial, sliceSpatial } from './windows.js';
 
 export interface ConvGeometry {
   stride: Pair;
@@ -66,23 +66,32 @@ const columnsOfInput = ({ g, x, kernel, stride, padding, extent, size }: Conv): 
 /** Of a 1x1 convolution: the input elements that its stride touches. */
 const touched = ({ g, x, extent, stride }: Conv): Value => sliceSpatial(g, x, [0, 0], extent, stride);
 
-/** The weight times a matrix of columns, plus the bias: [out, N * out_h * out_w] as feature maps. */
-function timesWeight(c: Conv, columns: Value): Value {
-  const { g, bias } = c;
-  const inputs = [weightMatrix(c), columns];
-  return asFeatures(c, g.op('Gemm', bias ? [...inputs, g.op('Reshape', [bias, g.ints([-1, 1])])] : inputs), c.extent);
-}
-
 export const forwardLowerings = {
   /** ONNX's own operator, between two swaps of batch and channels (block copies, a few percent of its time). */
   conv: (c: Conv): Value => {
     const inputs = [swapBatch(c.g, c.x), c.weight];
     return swapBatch(c.g, c.g.op('Conv', c.bias ? [...inputs, c.bias] : inputs, attributes(c)));
   },
-  /** One matrix product over the shifted copies of the input. */
-  im2col: (c: Conv): Value => timesWeight(c, columnsOfInput(c)),
-  /** 1x1: the input is the matrix already. */
-  pointwise: (c: Conv): Value => timesWeight(c, asMatrix(c.g, touched(c))),
+  /**
+   * ONNX's own operator on all images as one, below each other with zeros between them. ONNX Runtime's CPU provider does a
+   * convolution of more filters than output pixels image by image, with one thread for the shifted copies.
+   */
+  stacked: (c: Conv): Value => {
+    const { g, x, weight, bias, channels, batch, filters, kernel, size, stride, padding, extent } = c;
+    const gap = Math.max(padding[0], (extent[0] - 1) * stride[0] + kernel[0] - padding[0] - size[0]);
+    const strides = Math.ceil((size[0] + gap) / stride[0]);
+    const apart = padSpatial(g, x, [0, 0], [strides * stride[0] - size[0], 0]);
+    const image = g.op('Reshape', [apart, g.ints([1, channels, batch * strides * stride[0], size[1]])]);
+    const pads = [...padding, Math.max(0, kernel[0] - stride[0] - padding[0]), padding[1]];
+    const y = g.op('Conv', bias ? [image, weight, bias] : [image, weight], { ...attributes(c), pads });
+    return sliceSpatial(g, g.op('Reshape', [y, g.ints([filters, batch, strides, extent[1]])]), [0, 0], extent, [1, 1]);
+  },
+  /** 1x1: one matrix product, of the input as it is. */
+  pointwise: (c: Conv): Value => {
+    const { g, bias } = c;
+    const inputs = [weightMatrix(c), asMatrix(g, touched(c))];
+    return asFeatures(c, g.op('Gemm', bias ? [...inputs, g.op('Reshape', [bias, g.ints([-1, 1])])] : inputs), c.extent);
+  },
 };
 
 type Gradient = (c: Conv, dy: Value) => Value;
@@ -115,11 +124,11 @@ export const weightLowerings: Record<string, Gradient> = {
   },
 };
 
-/** Shifted copies of dy, [out * k_h * k_w, N * H * W]: what dx and dw of a convolution of stride 1 both need. */
+/** Shifted copies of dy, [k_h * k_w * out, N * H * W]: what dx and dw of a convolution of stride 1 both need. */
 const columnsOfGradient = ({ g, kernel, padding, size, extent }: Conv, dy: Value): Value => {
   const before = [0, 1].map((i) => kernel[i]! - 1 - padding[i]!) as unknown as Pair;
   const after = [0, 1].map((i) => size[i]! + kernel[i]! - 1 - before[i]! - extent[i]!) as unknown as Pair;
-  return im2col(g, dy, { kernel, stride: [1, 1], before, after, out: size, reversed: true });
+  return im2colOfGradient(g, dy, { kernel, stride: [1, 1], before, after, out: size });
 };
 
 export const inputLowerings: Record<string, Gradient> = {
@@ -156,18 +165,19 @@ export const inputLowerings: Record<string, Gradient> = {
   },
 };
 
+/** [rows, columns] -> [columns, rows] */
+const transposed = (g: GraphBuilder, matrix: Value, [rows, columns]: Pair): Value =>
+  g.op('Transpose', [g.op('Reshape', [matrix, g.ints([rows, columns])])], { perm: [1, 0] });
+
 /** Both gradients of a convolution of stride 1 from one im2col of dy: 9 instead of 18 copies for a 3x3 kernel. */
 function sharedGradients(c: Conv, dy: Value): { dx: Value; dw: Value } {
   const { g, filters, channels, kernel } = c;
   const taps = kernel[0] * kernel[1];
   const columns = columnsOfGradient(c, dy);
-  const byInput = g.op('Transpose', [g.op('Reshape', [c.weight, g.ints([filters, channels, taps])])], {
-    perm: [1, 0, 2],
-  });
-  const dx = g.op('Gemm', [g.op('Reshape', [byInput, g.ints([channels, filters * taps])]), columns]);
+  const byInput = transposed(g, c.weight, [filters, channels * taps]);
+  const dx = g.op('Gemm', [g.op('Reshape', [byInput, g.ints([channels, taps * filters])]), columns]);
   const product = g.op('Gemm', [columns, asMatrix(g, c.x)], { transB: 1 });
-  const dw = g.op('Transpose', [g.op('Reshape', [product, g.ints([filters, taps, channels])])], { perm: [0, 2, 1] });
-  return { dx: asFeatures(c, dx, c.size), dw: asWeight(c, dw) };
+  return { dx: asFeatures(c, dx, c.size), dw: asWeight(c, transposed(g, product, [taps, filters * channels])) };
 }
 
 /**

@@ -32,56 +32,72 @@ export interface Windows {
   after: Pair;
   /** Number of window positions on each axis. */
   out: Pair;
-  /** Takes the shifts from the last to the first, as the gradient of a convolution needs them. */
-  reversed?: boolean;
+}
+
+/** Where the shifts of an image go, and whether they run from the last to the first. */
+interface Order {
+  /** In front of the channels, or behind them. */
+  axis: 0 | 1;
+  reversed: boolean;
 }
 
 /** Images of up to so many pixels are shifted by a matrix product, larger ones by slices: measured, see bench/results. */
 const largestShifted = 64;
 
+function shifted(g: GraphBuilder, x: Value, windows: Windows, order: Order): Value {
+  const [channels, , height, width] = x.shape as [number, number, number, number];
+  const shift = height * width <= largestShifted ? shiftByMatrix : shiftBySlices;
+  const rows = channels * windows.kernel[0] * windows.kernel[1];
+  return g.op('Reshape', [shift(g, x, windows, order), g.ints([rows, -1])]);
+}
+
 /**
  * im2col: for each channel the k_h * k_w shifted copies of its (padded) image, [C * k_h * k_w, N * out_h * out_w], in the
  * order of a weight's last three dimensions (C, k_h, k_w).
  */
-export function im2col(g: GraphBuilder, x: Value, windows: Windows): Value {
-  const [channels, , height, width] = x.shape as [number, number, number, number];
-  const { kernel, reversed } = windows;
-  const taps = Array.from({ length: kernel[0] * kernel[1] }, (_, i): Pair => [
-    Math.floor(i / kernel[1]),
-    i % kernel[1],
-  ]);
-  const shift = height * width <= largestShifted ? shiftByMatrix : shiftBySlices;
-  const columns = shift(g, x, windows, reversed ? taps.reverse() : taps);
-  return g.op('Reshape', [columns, g.ints([channels * taps.length, -1])]);
+export const im2col = (g: GraphBuilder, x: Value, windows: Windows): Value =>
+  shifted(g, x, windows, { axis: 1, reversed: false });
+
+/**
+ * im2col for the gradient of a convolution: shifts from the last to the first and in front of the channels,
+ * [k_h * k_w * C, N * out_h * out_w], so that the matrices that it is multiplied with, and the products, are plain transposes.
+ */
+export const im2colOfGradient = (g: GraphBuilder, x: Value, windows: Windows): Value =>
+  shifted(g, x, windows, { axis: 0, reversed: true });
+
+/** The places of a kernel, row by row. */
+function taps({ kernel: [height, width] }: Windows, reversed: boolean): Pair[] {
+  const all = Array.from({ length: height * width }, (_, i): Pair => [Math.floor(i / width), i % width]);
+  return reversed ? all.reverse() : all;
 }
 
 /** One Slice for each tap; their rows are copied one by one, which is slow where rows are short. */
-function shiftBySlices(g: GraphBuilder, x: Value, { before, after, out, stride }: Windows, taps: Pair[]): Value {
-  const [channels, batch] = x.shape as number[];
+function shiftBySlices(g: GraphBuilder, x: Value, windows: Windows, { axis, reversed }: Order): Value {
+  const { before, after, out, stride } = windows;
   const padded = padSpatial(g, x, before, after);
-  const shifts = taps.map((tap) =>
-    g.op('Reshape', [sliceSpatial(g, padded, tap, out, stride), g.ints([channels!, 1, batch! * out[0] * out[1]])]),
-  );
-  return g.op('Concat', shifts, { axis: 1 });
+  const shifts = taps(windows, reversed).map((tap) => sliceSpatial(g, padded, tap, out, stride));
+  return shifts.length === 1 ? shifts[0]! : g.op('Concat', shifts, { axis });
 }
 
 /** All shifts of all images as one product with a matrix of zeros and ones, [H * W, taps * out_h * out_w]: exact. */
-function shiftByMatrix(g: GraphBuilder, x: Value, { before, out, stride }: Windows, taps: Pair[]): Value {
+function shiftByMatrix(g: GraphBuilder, x: Value, windows: Windows, { axis, reversed }: Order): Value {
+  const { before, out, stride, kernel } = windows;
   const [channels, batch, height, width] = x.shape as [number, number, number, number];
+  const count = kernel[0] * kernel[1];
   const positions = out[0] * out[1];
-  const matrix = new Float32Array(height * width * taps.length * positions);
-  taps.forEach(([i, j], tap) => {
+  const matrix = new Float32Array(height * width * count * positions);
+  taps(windows, reversed).forEach(([i, j], tap) => {
     for (let p = 0; p < positions; p++) {
       const row = Math.floor(p / out[1]) * stride[0] + i - before[0];
       const column = (p % out[1]) * stride[1] + j - before[1];
       if (row < 0 || row >= height || column < 0 || column >= width) continue;
-      matrix[((row * width + column) * taps.length + tap) * positions + p] = 1;
+      matrix[((row * width + column) * count + tap) * positions + p] = 1;
     }
   });
   const pixels = g.op('Reshape', [x, g.ints([channels * batch, height * width])]);
-  const product = g.op('MatMul', [pixels, g.constant('float32', [height * width, taps.length * positions], matrix)]);
-  const byImage = g.op('Reshape', [product, g.ints([channels, batch, taps.length, positions])]);
-  return g.op('Transpose', [byImage], { perm: [0, 2, 1, 3] });
+  const product = g.op('MatMul', [pixels, g.constant('float32', [height * width, count * positions], matrix)]);
+  const byImage = g.op('Reshape', [product, g.ints([channels, batch, count, positions])]);
+  return g.op('Transpose', [byImage], { perm: axis === 0 ? [2, 0, 1, 3] : [0, 2, 1, 3] });
 }
 
 /** [width, width * stride]: puts element j into column j * stride. */
