@@ -83,8 +83,7 @@ async function failureReason(path: string, error: unknown): Promise<string> {
 function wholeBytes(header: Metadata): number {
   const { width, height, channels, depth, format, isProgressive, orientation = 1 } = header;
   const isJpeg = format === 'jpeg';
-  // A JPEG is turned after it was shrunk in decoding.
-  const isWhole = isProgressive || wholeFormats.has(format) || (orientation > 1 && !isJpeg);
+  const isWhole = isProgressive || wholeFormats.has(format) || orientation > 1;
   if (!isWhole) return 0;
   // A progressive JPEG is held as coefficients of two bytes.
   const sampleBytes = isJpeg || depth !== 'uchar' ? 2 : 1;
@@ -125,8 +124,7 @@ export async function requireModest(path: string): Promise<void> {
 
 /**
  * Decodes the first frame of an image file: EXIF orientation applied, alpha flattened on white, any colour space and
- * bit depth converted to 8-bit sRGB, resized with a triangle filter (as PIL's and torchvision's bilinear does). Decoders do not shrink
- * more than they must (JPEG from 4x on): the shipped model gets whole images from a page, and has to see the same pixels.
+ * bit depth converted to 8-bit sRGB, resized with a triangle filter (as PIL's and torchvision's bilinear does).
  *
  * @param size height and width of the result, in pixels
  * @returns RGB, uint8, [size, size, 3]
@@ -135,7 +133,12 @@ export async function requireModest(path: string): Promise<void> {
 export async function decodeImage(path: string, size: number, resize: Resize): Promise<Uint8Array> {
   await requireFile(path);
   try {
-    return await sharp(path, { autoOrient: true, failOn: 'error', limitInputPixels })
+    const image = sharp(path, { autoOrient: true, failOn: 'error', limitInputPixels });
+    // Else sharp decodes a JPEG at a half to an eighth of its size where it is resized to less than a quarter. The shipped model gets
+    // whole images from a page, and has to see the same pixels. (CMYK would lose its profile.)
+    const { format, space } = await image.metadata();
+    if (format === 'jpeg' && space !== 'cmyk') image.pipelineColourspace('srgb');
+    return await image
       .resize(size, size, { fit: fits[resize], kernel: 'linear', background: white, fastShrinkOnLoad: false })
       .flatten({ background: white })
       .toColourspace('srgb')

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { Sharp } from 'sharp';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { Philox } from '../../../src/graph/philox.js';
 import { BadImageError, decodeImage, flipHorizontally } from '../../../src/runner/data/decode.js';
 import { pattern, temporaryFolder, truncated, writeFiles } from './images.js';
 
@@ -58,6 +59,26 @@ describe('decodeImage', () => {
     });
     expectClose(quarters(await decodeImage(at('a.svg'), 8, 'stretch'), 8), [red, green, blue, white], 0);
   });
+
+  it.each([3, 5, 20])(
+    'resizes the whole of a JPEG that is %d times as large, as that of a PNG of its pixels',
+    async (times) => {
+      const side = 16 * times + 3;
+      const raw = { width: side, height: side, channels: 3 } as const;
+      const noise = sharp(new Philox(times, 'images').fillBytes(new Uint8Array(side * side * 3)), { raw });
+      for (const [name, options] of Object.entries({ sequential: {}, progressive: { progressive: true } })) {
+        await noise
+          .clone()
+          .jpeg(options)
+          .toFile(at(`${name}.jpg`));
+        await sharp(at(`${name}.jpg`)).toFile(at(`${name}.png`));
+        const [jpeg, png] = await Promise.all(
+          ['jpg', 'png'].map((end) => decodeImage(at(`${name}.${end}`), 16, 'stretch')),
+        );
+        expect(jpeg).toEqual(png);
+      }
+    },
+  );
 
   it('applies the EXIF orientation', async () => {
     const image = await opaque(blocks(four)).png().toBuffer();
