@@ -80,10 +80,13 @@ function parse(bytes: Uint8Array): Json | undefined {
   }
 }
 
+/** Copies of copies of deep values would take longer to make than to parse. */
+const mostSlots = 10_000;
+
 function changed(document: Json, random: Philox): Uint8Array | undefined {
   for (let left = 1 + random.int(3); left > 0; left--) {
     const all = slots(document);
-    if (all.length === 0) return undefined;
+    if (all.length === 0 || all.length > mostSlots) return undefined;
     pick(random, changes)(pick(random, all), random, all);
   }
   const bytes = new Uint8Array(Buffer.from(JSON.stringify(document)));

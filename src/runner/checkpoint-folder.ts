@@ -1,6 +1,6 @@
 /** A run's checkpoints: the last, the best by Recall@1, and as many earlier ones as asked for. */
 import { readdir, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { NetworkLayout, TrainingState } from '../graph/state.js';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 import type { Checkpoint, CheckpointMetadata } from './checkpoint.js';
@@ -73,7 +73,10 @@ export class CheckpointFolder {
     await ensureWritableFolder(folder);
     const opened = new CheckpointFolder(folder, prefix, keep, resumed?.metadata.best ?? null);
     await opened.remove((name) => isTemporaryFile(name) && OURS.test(name));
-    if (resumed !== undefined) await opened.bringBest(resumed);
+    if (resumed !== undefined) {
+      await opened.bringLast(resumed);
+      await opened.bringBest(resumed);
+    }
     return opened;
   }
 
@@ -103,6 +106,16 @@ export class CheckpointFolder {
       await this.remove((name) => Number(EPOCH.exec(name)?.[1] ?? Infinity) <= epoch - this.keep);
     }
     return isBest;
+  }
+
+  /** A run that goes on from another of its own files has lost the last one; with nothing left to train it would write none. */
+  private async bringLast({ path }: Checkpoint): Promise<void> {
+    if (resolve(path) === resolve(this.lastPath) || resolve(dirname(path)) !== resolve(this.folder)) return;
+    const isWhole = await loadCheckpoint(this.lastPath).then(
+      () => true,
+      () => false,
+    );
+    if (!isWhole) await linkFileAtomic(path, this.lastPath);
   }
 
   /**

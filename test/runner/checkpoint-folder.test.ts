@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -136,6 +136,30 @@ describe('CheckpointFolder', () => {
     await rm(first.bestPath);
     await CheckpointFolder.open(out, { keep: 0, resumed: await loadCheckpoint(first.lastPath) });
     expect(await stepOf(first.bestPath)).toBe(10);
+  });
+
+  it.each(['removed', 'damaged'])(
+    'has a last one again when it was %s and the run goes on from another',
+    async (what) => {
+      const before = await CheckpointFolder.open(out, { keep: 1 });
+      await save(before, 1, 0.25);
+      const whole = await readFile(before.lastPath);
+      await (what === 'removed' ? rm(before.lastPath) : truncate(before.lastPath, 100));
+      // The epoch's file is a link to the last one: what is damaged in place is damaged in both.
+      const epoch = join(out, 'checkpoint-epoch-0001.safetensors');
+      await rm(epoch);
+      await writeFile(epoch, whole);
+      await CheckpointFolder.open(out, { keep: 1, resumed: await loadCheckpoint(epoch) });
+      expect(await readFile(before.lastPath)).toEqual(whole);
+    },
+  );
+
+  it('leaves a whole last one alone when a run goes on from an earlier one', async () => {
+    const before = await CheckpointFolder.open(out, { keep: 2 });
+    for (const epoch of [1, 2]) await save(before, epoch, null);
+    const resumed = await loadCheckpoint(join(out, 'checkpoint-epoch-0001.safetensors'));
+    await CheckpointFolder.open(out, { keep: 2, resumed });
+    expect(await stepOf(before.lastPath)).toBe(20);
   });
 
   it('names an output folder that cannot be written to', async () => {
