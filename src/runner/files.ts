@@ -3,6 +3,7 @@
  * synced, then renamed over the old one.
  */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { copyFile, link, mkdir, open, realpath, rename, rm, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -161,6 +162,19 @@ export async function readWholeFile(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Creates a folder with its parents. On a read-only file system, Node.js says of that only that there is no such folder. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    let first = path;
+    while (!existsSync(dirname(first))) first = dirname(first);
+    await mkdir(first);
+    throw error;
+  }
+}
+
 /**
  * Creates a folder, with its parents, where there is none, and tries a write in it.
  *
@@ -168,7 +182,7 @@ export async function readWholeFile(path: string): Promise<Uint8Array> {
  */
 export async function ensureWritableFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     const probe = temporaryName(`${path}/probe`);
     await (await open(probe, 'wx')).close();
     await unlink(probe);

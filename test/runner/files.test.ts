@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -117,6 +118,19 @@ describe('ensureWritableFolder', () => {
     await writeFile(file, '');
     await expect(ensureWritableFolder(file)).rejects.toThrow(`can't write to the folder ${file}: a file of that name`);
     await expect(ensureWritableFolder(join(file, 'a'))).rejects.toThrow(UserError);
+  });
+
+  it('says that a file system is read-only, whatever is missing there', async ({ skip }) => {
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', folder], { stdio: 'pipe' });
+    } catch {
+      skip('no file system can be mounted here; root can');
+    }
+    try {
+      await expect(ensureWritableFolder(join(folder, 'a', 'b'))).rejects.toThrow('the file system is read-only');
+    } finally {
+      execFileSync('umount', [folder]);
+    }
   });
 });
 
