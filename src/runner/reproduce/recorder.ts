@@ -16,6 +16,8 @@ import { plainOptions } from './options.js';
 import type { RunRecord, Segment } from './record.js';
 import { emptyRecord, encodeRecord, LISTING, readRecord, RECORD } from './record.js';
 
+const isMissing = (error: unknown): boolean => error instanceof Error && errorCode(error.cause ?? error) === 'ENOENT';
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Values as JSON keeps them: what is undefined is left out. */
@@ -180,17 +182,22 @@ class RunRecorder {
     );
   }
 
-  /** Changes and writes the file, after what is under way; a problem is told, and no reason to end a training. */
+  /**
+   * Changes and writes the file, after what is under way; a problem is told, and no reason to end a training.
+   *
+   * @param change may be called twice: the folder may be removed just then, and is made anew
+   */
   private update(change: () => Promise<void>): Promise<void> {
-    this.pending = this.pending.then(async () => {
-      try {
-        await ensureWritableFolder(this.setup.options.out);
-        await change();
-        await this.write();
-      } catch (error) {
-        this.note(error);
-      }
-    });
+    const attempt = async () => {
+      await ensureWritableFolder(this.setup.options.out);
+      await change();
+      await this.write();
+    };
+    this.pending = this.pending.then(() =>
+      attempt()
+        .catch((error: unknown) => (isMissing(error) ? attempt() : Promise.reject(error as Error)))
+        .catch((error: unknown) => this.note(error)),
+    );
     return this.pending;
   }
 
