@@ -1,33 +1,28 @@
 /** npm run bench -- NAME [options]: see each benchmark's file. */
-import { benchLearn } from './learn/main.js';
-import { benchDamaged } from './data/damaged.js';
-import { benchFuzz } from './fuzz/main.js';
-import { benchModels } from './models/main.js';
-import { benchReproduce } from './reproduce/main.js';
-import { benchStep } from './step/main.js';
-import { benchSurvive } from './survive/main.js';
-import { benchTorch } from './torch/main.js';
-import { benchWeb } from './web/main.js';
 
-const benchmarks: Record<string, (args: string[]) => Promise<void>> = {
-  learn: benchLearn,
-  damaged: benchDamaged,
-  fuzz: benchFuzz,
-  models: benchModels,
-  reproduce: benchReproduce,
-  step: benchStep,
-  survive: benchSurvive,
-  torch: benchTorch,
-  web: benchWeb,
+type Benchmark = (args: string[]) => Promise<void>;
+
+/** Loaded when it is run: what the others import would be measured as well. */
+const benchmarks: Record<string, () => Promise<Benchmark>> = {
+  learn: async () => (await import('./learn/main.js')).benchLearn,
+  damaged: async () => (await import('./data/damaged.js')).benchDamaged,
+  fuzz: async () => (await import('./fuzz/main.js')).benchFuzz,
+  models: async () => (await import('./models/main.js')).benchModels,
+  reproduce: async () => (await import('./reproduce/main.js')).benchReproduce,
+  step: async () => (await import('./step/main.js')).benchStep,
+  survive: async () => (await import('./survive/main.js')).benchSurvive,
+  torch: async () => (await import('./torch/main.js')).benchTorch,
+  web: async () => (await import('./web/main.js')).benchWeb,
 };
 
 const [name = '', ...args] = process.argv.slice(2);
-const benchmark = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
-if (!benchmark) {
+const load = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
+if (!load) {
   console.error(`usage: npm run bench -- ${Object.keys(benchmarks).join('|')} [options]`);
   process.exit(2);
 }
 try {
+  const benchmark = await load();
   await benchmark(args);
 } catch (error) {
   console.error(`bench: ${(error as Error).message}`);
