@@ -49,7 +49,7 @@ const sides = [12, 900] as const;
 /**
  * Icons drawn to sizes from 12 to 900 pixels, most not square.
  *
- * @param format that they are written in: a browser and libvips read PNG alike, and the others not quite
+ * @param format that they are written in: a browser and libvips decode PNG alike, JPEG and WebP up to a rounding
  */
 export async function drawSizes(
   root: string,
