@@ -83,7 +83,8 @@ async function failureReason(path: string, error: unknown): Promise<string> {
 function wholeBytes(header: Metadata): number {
   const { width, height, channels, depth, format, isProgressive, orientation = 1 } = header;
   const isJpeg = format === 'jpeg';
-  const isWhole = isProgressive || wholeFormats.has(format) || orientation > 1;
+  // A JPEG is turned after it was resized.
+  const isWhole = isProgressive || wholeFormats.has(format) || (orientation > 1 && !isJpeg);
   if (!isWhole) return 0;
   // A progressive JPEG is held as coefficients of two bytes.
   const sampleBytes = isJpeg || depth !== 'uchar' ? 2 : 1;

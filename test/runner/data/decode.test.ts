@@ -5,7 +5,7 @@ import type { Sharp } from 'sharp';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Philox } from '../../../src/graph/philox.js';
-import { BadImageError, decodeImage, flipHorizontally } from '../../../src/runner/data/decode.js';
+import { BadImageError, decodeImage, flipHorizontally, requireModest } from '../../../src/runner/data/decode.js';
 import { pattern, temporaryFolder, truncated, writeFiles } from './images.js';
 
 const folder = temporaryFolder();
@@ -217,6 +217,28 @@ describe('decodeImage', () => {
         expect((error as BadImageError).reason).not.toContain('\n');
       }
     });
+  });
+});
+
+describe('requireModest', () => {
+  /** A JPEG, to be turned, whose header tells of 10,000 x 10,000 pixels. */
+  async function writeHuge(name: string, progressive: boolean): Promise<void> {
+    const bytes = await pattern(16, 16)
+      .withMetadata({ orientation: 6 })
+      .jpeg({ progressive, chromaSubsampling: '4:4:4' })
+      .toBuffer();
+    const frame = bytes.indexOf(Buffer.of(0xff, progressive ? 0xc2 : 0xc0));
+    for (const at of [5, 7]) bytes.writeUInt16BE(10_000, frame + at);
+    await writeFile(at(name), bytes);
+  }
+
+  it('takes a huge JPEG that is turned, which is decoded row by row, and refuses a progressive one', async () => {
+    await writeHuge('huge.jpg', false);
+    await writeHuge('huge-progressive.jpg', true);
+    await requireModest(at('huge.jpg'));
+    await expect(requireModest(at('huge-progressive.jpg'))).rejects.toThrow(
+      '10000 x 10000 pixels as progressive jpeg take 600 MB',
+    );
   });
 });
 
