@@ -1,4 +1,5 @@
 /** What is fuzzed: a parser, and valid inputs to begin with. */
+import path from 'node:path';
 import { Philox } from '../../src/graph/philox.js';
 import type { Mutation } from './mutate.js';
 import { longest, mutate, pick } from './mutate.js';
@@ -21,6 +22,9 @@ export const bytesSeed = (bytes: Uint8Array, change?: Mutation): Seed => ({
   build: ([whole]) => whole!,
 });
 export const textSeed = (text: string, change?: Mutation): Seed => bytesSeed(Buffer.from(text), change);
+
+/** Whether a name is one of a file in the same folder. */
+export const isPlainName = (name: string): boolean => name === path.basename(name) && !/^\.*$/.test(name);
 
 export interface Target {
   name: string;

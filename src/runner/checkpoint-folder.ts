@@ -111,11 +111,7 @@ export class CheckpointFolder {
   /** A run that goes on from another of its own files has lost the last one; with nothing left to train it would write none. */
   private async bringLast({ path }: Checkpoint): Promise<void> {
     if (resolve(path) === resolve(this.lastPath) || resolve(dirname(path)) !== resolve(this.folder)) return;
-    const isWhole = await loadCheckpoint(this.lastPath).then(
-      () => true,
-      () => false,
-    );
-    if (!isWhole) await linkFileAtomic(path, this.lastPath);
+    if (!(await loadCheckpoint(this.lastPath).catch(() => null))) await linkFileAtomic(path, this.lastPath);
   }
 
   /**

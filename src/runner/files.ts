@@ -31,6 +31,10 @@ export function errorCode(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
+/** The operating system's code behind a `fileError`, or undefined. */
+export const causeCode = (error: unknown): string | undefined =>
+  error instanceof Error ? errorCode(error.cause) : undefined;
+
 /**
  * Turns a failed file operation into an error for the person at the terminal. A UserError is returned as it is.
  *

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { loadCheckpoint, OtherVersionError } from './checkpoint.js';
 import type { Checkpoint } from './checkpoint.js';
 import { checkpointNames } from './checkpoint-folder.js';
-import { errorCode, fileError } from './files.js';
+import { causeCode, errorCode, fileError } from './files.js';
 
 export interface NewestCheckpoint {
   /** Undefined when no file is whole. */
@@ -24,7 +24,7 @@ async function listFolder(folder: string): Promise<string[]> {
 
 /** Whether a file can't be read for a reason that says nothing about what is in it. */
 function isElsewhere(error: unknown): boolean {
-  const code = error instanceof Error ? errorCode(error.cause) : undefined;
+  const code = causeCode(error);
   return error instanceof OtherVersionError || (code !== undefined && code !== 'EIO');
 }
 

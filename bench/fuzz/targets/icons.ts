@@ -9,7 +9,7 @@ import { markerFile, readMarker, sameRecipe } from '../../../src/runner/prepare/
 import { readPackageFile } from '../../../src/runner/prepare/packages.js';
 import { mutateJson } from '../json.js';
 import type { Seed, Target } from '../target.js';
-import { bytesSeed, textSeed } from '../target.js';
+import { bytesSeed, isPlainName, textSeed } from '../target.js';
 
 const icons = JSON.stringify({
   prefix: 'set',
@@ -72,8 +72,7 @@ export const iconPackages: Target[] = [
     read: async (bytes) => {
       const { icons: found } = parseIcons(Buffer.from(bytes).toString('utf8'), 'package.tgz');
       for (const [name, { body }] of Object.entries(found)) {
-        if (name !== path.basename(name) || /^\.*$/.test(name))
-          throw new Error(`an icon outside of its folder: ${name}`);
+        if (!isPlainName(name)) throw new Error(`an icon outside of its folder: ${name}`);
         if (typeof body !== 'string') throw new Error(`an icon without a drawing: ${name}`);
       }
     },

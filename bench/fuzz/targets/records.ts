@@ -11,7 +11,7 @@ import { smallMetadata } from '../../../test/runner/small-checkpoint.js';
 import { smallRun } from '../../../test/runner/train-options.js';
 import { mutateJson } from '../json.js';
 import type { Target } from '../target.js';
-import { textSeed } from '../target.js';
+import { isPlainName, textSeed } from '../target.js';
 
 const sha256 = 'c0ffee'.padEnd(64, '0');
 
@@ -65,7 +65,7 @@ export const records: Target[] = [
         changedOptions(begun.options, segment.options);
         editedOptions(segment, segment.hyperparameters);
       }
-      if (read.checkpoints.some(({ file }) => file !== path.basename(file) || /^\.*$/.test(file)))
+      if (!read.checkpoints.every(({ file }) => isPlainName(file)))
         throw new Error('a checkpoint outside of its folder');
     },
   },
@@ -82,7 +82,7 @@ export const records: Target[] = [
       const read = decodeListing(new TextDecoder().decode(bytes), path.join(folder, LISTING));
       listingChanges(files, read);
       const root = path.resolve(folder);
-      if (read.some((file) => !path.resolve(root, file.path).startsWith(root)))
+      if (read.some((file) => !path.resolve(root, file.path).startsWith(root + path.sep)))
         throw new Error('an image outside of its folder');
     },
   },

@@ -2,7 +2,7 @@
 import type { GraphBuilder, Value } from '../builder.js';
 import type { Provider } from '../options.js';
 import type { Pair } from './windows.js';
-import { dilateSpatial, padSpatial, sliceSpatial } from './windows.js';
+import { dilateSpatial, offsets, padSpatial, sliceSpatial } from './windows.js';
 
 export interface PoolGeometry {
   kernel: Pair;
@@ -25,10 +25,6 @@ const poolAttributes = ({ kernel, stride, padding, ceil = false }: PoolGeometry)
 });
 
 const numbers = (x: Value) => x.shape as [number, number, number, number];
-
-/** Positions (from the padded corner) of each window's elements, row by row. */
-const offsets = (kernel: Pair): Pair[] =>
-  Array.from({ length: kernel[0] * kernel[1] }, (_, i) => [Math.floor(i / kernel[1]), i % kernel[1]]);
 
 /** How far past the input the last window reaches, beyond the padding in front. */
 const overhang = (x: Value, extent: Pair, { kernel, stride, padding }: PoolGeometry): Pair =>

@@ -65,28 +65,29 @@ export const im2col = (g: GraphBuilder, x: Value, windows: Windows): Value =>
 export const im2colOfGradient = (g: GraphBuilder, x: Value, windows: Windows): Value =>
   shifted(g, x, windows, { axis: 0, reversed: true });
 
-/** The places of a kernel, row by row. */
-function taps({ kernel: [height, width] }: Windows, reversed: boolean): Pair[] {
-  const all = Array.from({ length: height * width }, (_, i): Pair => [Math.floor(i / width), i % width]);
-  return reversed ? all.reverse() : all;
-}
+/** Positions of a kernel's elements, row by row. */
+export const offsets = ([height, width]: Pair): Pair[] =>
+  Array.from({ length: height * width }, (_, i) => [Math.floor(i / width), i % width]);
+
+const taps = ({ kernel }: Windows, { reversed }: Order): Pair[] =>
+  reversed ? offsets(kernel).reverse() : offsets(kernel);
 
 /** One Slice for each tap; their rows are copied one by one, which is slow where rows are short. */
-function shiftBySlices(g: GraphBuilder, x: Value, windows: Windows, { axis, reversed }: Order): Value {
+function shiftBySlices(g: GraphBuilder, x: Value, windows: Windows, order: Order): Value {
   const { before, after, out, stride } = windows;
   const padded = padSpatial(g, x, before, after);
-  const shifts = taps(windows, reversed).map((tap) => sliceSpatial(g, padded, tap, out, stride));
-  return shifts.length === 1 ? shifts[0]! : g.op('Concat', shifts, { axis });
+  const shifts = taps(windows, order).map((tap) => sliceSpatial(g, padded, tap, out, stride));
+  return shifts.length === 1 ? shifts[0]! : g.op('Concat', shifts, { axis: order.axis });
 }
 
 /** All shifts of all images as one product with a matrix of zeros and ones, [H * W, taps * out_h * out_w]: exact. */
-function shiftByMatrix(g: GraphBuilder, x: Value, windows: Windows, { axis, reversed }: Order): Value {
+function shiftByMatrix(g: GraphBuilder, x: Value, windows: Windows, order: Order): Value {
   const { before, out, stride, kernel } = windows;
   const [channels, batch, height, width] = x.shape as [number, number, number, number];
   const count = kernel[0] * kernel[1];
   const positions = out[0] * out[1];
   const matrix = new Float32Array(height * width * count * positions);
-  taps(windows, reversed).forEach(([i, j], tap) => {
+  taps(windows, order).forEach(([i, j], tap) => {
     for (let p = 0; p < positions; p++) {
       const row = Math.floor(p / out[1]) * stride[0] + i - before[0];
       const column = (p % out[1]) * stride[1] + j - before[1];
@@ -97,7 +98,7 @@ function shiftByMatrix(g: GraphBuilder, x: Value, windows: Windows, { axis, reve
   const pixels = g.op('Reshape', [x, g.ints([channels * batch, height * width])]);
   const product = g.op('MatMul', [pixels, g.constant('float32', [height * width, count * positions], matrix)]);
   const byImage = g.op('Reshape', [product, g.ints([channels, batch, count, positions])]);
-  return g.op('Transpose', [byImage], { perm: axis === 0 ? [2, 0, 1, 3] : [0, 2, 1, 3] });
+  return g.op('Transpose', [byImage], { perm: order.axis === 0 ? [2, 0, 1, 3] : [0, 2, 1, 3] });
 }
 
 /** [width, width * stride]: puts element j into column j * stride. */

@@ -4,7 +4,7 @@ import { createReadStream, openSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { checkpointNames } from '../checkpoint-folder.js';
-import { ensureWritableFolder, errorCode, writeFileAtomic } from '../files.js';
+import { causeCode, ensureWritableFolder, errorCode, writeFileAtomic } from '../files.js';
 import type { Metrics } from '../metrics.js';
 import { sha256Of } from '../pretrained/cache.js';
 import type { TrainEvent, TrainHooks, TrainResult } from '../train-events.js';
@@ -15,8 +15,6 @@ import { machineFacts } from './machine.js';
 import { plainOptions } from './options.js';
 import type { RunRecord, Segment } from './record.js';
 import { emptyRecord, encodeRecord, LISTING, readRecord, RECORD } from './record.js';
-
-const isMissing = (error: unknown): boolean => error instanceof Error && errorCode(error.cause ?? error) === 'ENOENT';
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -193,9 +191,13 @@ class RunRecorder {
       await change();
       await this.write();
     };
+    const again = (error: unknown) => {
+      if ((errorCode(error) ?? causeCode(error)) !== 'ENOENT') throw error;
+      return attempt();
+    };
     this.pending = this.pending.then(() =>
       attempt()
-        .catch((error: unknown) => (isMissing(error) ? attempt() : Promise.reject(error as Error)))
+        .catch(again)
         .catch((error: unknown) => this.note(error)),
     );
     return this.pending;
