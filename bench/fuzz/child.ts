@@ -94,6 +94,8 @@ async function run({ module, seed, next, folder, place }: Job): Promise<void> {
   process.disconnect();
 }
 
+// Nobody watches any more: an input that hangs would never be ended.
+process.once('disconnect', () => process.exit());
 process.once('message', (job: Job) => {
   run(job).catch((error: unknown) => {
     console.error(error);
