@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PageData } from '../../../src/report-page/data.js';
 import { evaluate } from '../../../src/runner/evaluate.js';
 import { makeReport } from '../../../src/runner/report/report.js';
+import { seriousFaults } from '../../helpers/axe.js';
 import { chromiumPath, launchChromium, needsChromium } from '../../helpers/chromium.js';
 import { writeImageFolder } from '../../helpers/images.js';
 import { pattern, temporaryFolder, writeFiles } from '../data/images.js';
@@ -204,21 +205,7 @@ describe.skipIf(!chromiumPath)(`a report in a browser${needsChromium}`, () => {
 
   it.each(['light', 'dark'] as const)('%s: has no fault that axe calls serious', async (colorScheme) => {
     const { page } = await visit({ colorScheme, bypassCSP: true });
-    await page.addScriptTag({ path: 'node_modules/axe-core/axe.min.js' });
-    const faults = await page.evaluate(async () => {
-      interface Violation {
-        id: string;
-        impact: string;
-        nodes: { target: string[]; failureSummary: string }[];
-      }
-      const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };
-      const { violations } = await axe.run();
-      const isSerious = ({ impact }: Violation) => ['serious', 'critical'].includes(impact);
-      return violations
-        .filter(isSerious)
-        .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(' ')} ${node.failureSummary}`));
-    });
-    expect(faults).toEqual([]);
+    expect(await seriousFaults(page)).toEqual([]);
   });
 
   it('hostile names of classes stay text', async () => {
