@@ -1,34 +1,11 @@
 #!/usr/bin/env node
-import { CommanderError } from 'commander';
-import { UserError } from '../runner/errors.js';
-import { fileError } from '../runner/files.js';
-import { createProgram } from './program.js';
-import { terminal } from './terminal.js';
+/** Looks at the version of Node.js before anything else is loaded: an older one can't even parse some packages. */
+import { nodeComplaint } from '../runner/node-version.js';
 
-/** Tells what went wrong and returns the exit code. */
-function report(error: unknown): number {
-  // Commander has said its part already; help and version come this way too, with code 0.
-  if (error instanceof CommanderError) return error.exitCode;
-  if (error instanceof UserError) {
-    console.error(`dws: ${error.message}`);
-    return 1;
-  }
-  console.error(error);
-  console.error(
-    'dws: this is an error in dws itself. Please report it with the lines above and what `dws doctor` prints.',
-  );
-  return 1;
-}
-
-// A reader like `head` that has seen enough is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') console.error(`dws: ${fileError("can't write the output", error).message}`);
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
-});
-
-try {
-  await createProgram().parseAsync();
-} catch (error) {
-  terminal.clear();
-  process.exitCode = report(error);
+const complaint = nodeComplaint();
+if (complaint === undefined) {
+  await import('./run.js');
+} else {
+  console.error(`dws: ${complaint}`);
+  process.exitCode = 1;
 }

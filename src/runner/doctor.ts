@@ -8,7 +8,6 @@ import ort from 'onnxruntime-node';
 import sharp from 'sharp';
 import type { Provider } from '../graph/options.js';
 import { imageExtensions } from './data/folder.js';
-import { packageJson } from './package-json.js';
 import { workerFile } from './worker-file.js';
 
 export interface Finding {
@@ -36,24 +35,17 @@ const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
 
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-function nodeVersion(): Finding {
-  const wanted = packageJson().engines.node;
-  const [needed, have] = [wanted.replace(/^>=/, ''), process.versions.node].map((version) =>
-    version.split('.').map(Number),
-  );
-  const [major = 0, minor = 0] = needed!;
-  const isOk = have![0]! > major || (have![0] === major && have![1]! >= minor);
-  const advice = isOk ? '' : `; ${wanted} is needed, get it from https://nodejs.org`;
-  return {
-    name: 'Node.js',
-    status: isOk ? 'ok' : 'failed',
-    detail: `${process.versions.node} on ${process.platform} ${process.arch}${advice}`,
-  };
-}
+const nodeVersion = (): Finding => ({
+  name: 'Node.js',
+  status: 'ok',
+  detail: `${process.versions.node} on ${process.platform} ${process.arch}`,
+});
 
-function onnxRuntimeVersion(): Finding {
-  return { name: 'ONNX Runtime', status: 'ok', detail: ort.env.versions.node ?? ort.env.versions.common };
-}
+const onnxRuntimeVersion = (): Finding => ({
+  name: 'ONNX Runtime',
+  status: 'ok',
+  detail: ort.env.versions.node ?? ort.env.versions.common,
+});
 
 /** The processor's features where the system tells them (Linux), in words; empty elsewhere. */
 async function cpuFeatures(): Promise<string[]> {

@@ -136,3 +136,13 @@ describe('places', () => {
 it('a CUDA device that is not there says how to install the provider', async () => {
   expect(await refusal('--gpus', '99')).toMatch(/--device cuda: .*(install|linux x64 only)/s);
 });
+
+it('a Node.js that is too old says which one is needed', async () => {
+  const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.9.0' } });";
+  await writeFile(at('old.cjs'), old);
+  expect(await dws(['--version'], { env: { NODE_OPTIONS: `--require ${at('old.cjs')}` } })).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^dws: Node\.js \^20\.19\.0 .* is needed, and this is 20\.9\.0\. .*\n$/),
+  });
+});
