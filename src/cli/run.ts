@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander';
 import { UserError } from '../runner/errors.js';
 import { fileError } from '../runner/files.js';
+import { memoryError } from '../runner/out-of-memory.js';
 import { createProgram } from './program.js';
 import { terminal } from './terminal.js';
 
@@ -9,8 +10,9 @@ import { terminal } from './terminal.js';
 function report(error: unknown): number {
   // Commander has said its part already; help and version come this way too, with code 0.
   if (error instanceof CommanderError) return error.exitCode;
-  if (error instanceof UserError) {
-    console.error(`dws: ${error.message}`);
+  const told = error instanceof UserError ? error : memoryError(error);
+  if (told) {
+    console.error(`dws: ${told.message}`);
     return 1;
   }
   console.error(error);

@@ -8,6 +8,7 @@ import type { Compute, GraphName, GraphOptions, PlainTensors, RunResult } from '
 import type { Call, Reply } from './compute-worker.js';
 import { UserError } from './errors.js';
 import { errorCode } from './files.js';
+import { memoryError } from './out-of-memory.js';
 import type { DeviceOptions } from './run-options.js';
 import { workerFile } from './worker-file.js';
 
@@ -30,7 +31,8 @@ export class ComputeThread {
   private calls = 0;
   private ended: Error | undefined;
 
-  constructor({ device, deviceId, threads }: DeviceOptions) {
+  constructor(private readonly place: DeviceOptions) {
+    const { device, deviceId, threads } = place;
     const workerData: DeviceOptions = { device, deviceId, threads };
     this.worker = new Worker(workerFile('compute-worker'), { workerData });
     this.worker.on('message', (reply: Reply) => this.settle(reply));
@@ -52,8 +54,13 @@ export class ComputeThread {
   }
 
   /** @param transfer as in `hold` */
-  run(graph: GraphName, feeds: PlainTensors, transfer: readonly ArrayBufferLike[] = []): Promise<RunResult> {
-    return this.call('run', [graph, feeds], transfer);
+  async run(graph: GraphName, feeds: PlainTensors, transfer: readonly ArrayBufferLike[] = []): Promise<RunResult> {
+    try {
+      return await this.call('run', [graph, feeds], transfer);
+    } catch (error) {
+      // On the way to the thread and back, too.
+      throw memoryError(error, `${graph} on ${this.place.device}`) ?? error;
+    }
   }
 
   read(names: string[]): Promise<Record<string, Float32Array<ArrayBuffer>>> {
@@ -78,8 +85,8 @@ export class ComputeThread {
     if (this.ended) return Promise.reject(this.ended);
     const id = this.calls++;
     return new Promise((resolve, reject) => {
-      this.waiting.set(id, { resolve, reject });
       this.worker.postMessage({ id, method, args } satisfies Call, transfer as ArrayBuffer[]);
+      this.waiting.set(id, { resolve, reject });
     });
   }
 

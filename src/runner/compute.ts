@@ -14,6 +14,7 @@ import type { SamplingOptions } from '../graph/sampling.js';
 import { buildSamplingModel } from '../graph/sampling.js';
 import { stateTensors } from '../graph/state.js';
 import { UserError } from './errors.js';
+import { memoryError } from './out-of-memory.js';
 import { openTrainLoop, runInPlace } from './in-place.js';
 import { openSession } from './ort.js';
 import type { DeviceOptions } from './run-options.js';
@@ -57,17 +58,10 @@ const toTensor = ({ data, dims }: PlainTensor): ort.Tensor => {
   return data instanceof Int32Array ? new ort.Tensor('int32', data, dims) : new ort.Tensor('uint8', data, dims);
 };
 
-/** What allocators of ONNX Runtime, C++ and CUDA say when memory has run out. */
-const outOfMemory = /bad_alloc|failed to allocate|out of memory|cannot allocate|allocation fail/i;
-
 function explain(error: unknown, graph: string, { device }: DeviceOptions): Error {
+  const where = `${graph} on ${device}`;
   const message = error instanceof Error ? error.message : String(error);
-  if (!outOfMemory.test(message)) return new Error(`${graph} on ${device}: ${message}`, { cause: error });
-  return new UserError(
-    `${graph} on ${device}: not enough memory. Lower --batch-size or --image-size, or take a smaller --model. ` +
-      `(ONNX Runtime: ${message.trim()})`,
-    { cause: error },
-  );
+  return memoryError(error, where) ?? new Error(`${where}: ${message}`, { cause: error });
 }
 
 export class Compute {

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, it, vi } from 'vitest';
 import { ComputeThread } from '../../src/runner/compute-thread.js';
 
 const cpu = { device: 'cpu', deviceId: 0, threads: 1 } as const;
@@ -53,6 +54,22 @@ describe('ComputeThread', () => {
       await expect(thread.run('retrieval', query)).rejects.toThrow(/^retrieval on cpu: .*TopK/s);
       await thread.open('retrieval', { dim: 1, k: 1 });
       expect([...(await thread.run('retrieval', query)).outputs['indices']!.data]).toEqual([2]);
+    }));
+
+  it('tells of memory that has run out on the way to the thread, and goes on', () =>
+    withThread(async (thread) => {
+      await thread.open('retrieval', { dim: 1, k: 2 });
+      await thread.hold(gallery);
+      // As Node.js 26 says it for an image batch larger than what is free.
+      const full = new DOMException('Data cannot be cloned, out of memory.', 'DataCloneError');
+      const post = vi.spyOn(Worker.prototype, 'postMessage').mockImplementationOnce(() => {
+        throw full;
+      });
+      await expect(thread.run('retrieval', query)).rejects.toThrow(
+        /^retrieval on cpu: not enough memory\. Lower --batch-size .* \(Data cannot be cloned, out of memory\.\)$/,
+      );
+      post.mockRestore();
+      expect((await thread.run('retrieval', query)).outputs['indices']!.dims).toEqual([1, 2]);
     }));
 
   it('rejects calls that come after its end', async () => {

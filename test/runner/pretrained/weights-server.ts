@@ -48,11 +48,11 @@ export const withoutRanges =
   ({ response }) =>
     whole(bytes)({ from: 0, response });
 
-/** The next `count` bytes, then what `then` does; the connection breaks unless it is given. */
+/** The next `count` bytes, then what `then` does. */
 export const first =
-  (count: number, then: Answer = ({ response }) => void response.destroy(), bytes = content): Answer =>
+  (count: number, then: Answer): Answer =>
   (request) => {
-    const rest = head(request, bytes).subarray(0, count);
+    const rest = head(request, content).subarray(0, count);
     request.response.write(rest, () => void then(request));
   };
 
