@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { realpath, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isIPv6 } from 'node:net';
 import path from 'node:path';
@@ -132,6 +131,8 @@ export async function serveDemo(folder: string, options: DemoOptions): Promise<D
       return (await page!(request, response, wanted)) || (await data!(request, response, wanted));
     }
   };
+  // Where address space is limited, Node.js 22 can't load it (with its fetch, which wants 10 GB): only who serves needs to.
+  const { createServer } = await import('node:http');
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy());
   });
