@@ -87,7 +87,9 @@ export function requireSame(
   expected: Record<string, string>,
   names = Object.keys(expected),
 ): void {
-  const other = names.filter((name) => actual[name] !== expected[name]);
+  const other = names
+    .filter((name) => actual[name] !== expected[name])
+    .map((name) => (name in actual ? name : `${name} (missing)`));
   if (other.length > 0) throw new Error(`other bytes than the uninterrupted run's: ${other.join(', ')}`);
 }
 

@@ -74,8 +74,11 @@ export class CheckpointFolder {
     const opened = new CheckpointFolder(folder, prefix, keep, resumed?.metadata.best ?? null);
     await opened.remove((name) => isTemporaryFile(name) && OURS.test(name));
     if (resumed !== undefined) {
-      await opened.bringLast(resumed);
+      const isOurs = resolve(dirname(resumed.path)) === resolve(folder);
+      if (isOurs) await opened.bringLast(resumed);
       await opened.bringBest(resumed);
+      // A crash may have come before its link.
+      if (isOurs) await opened.keepEpoch(resumed.path, resumed.metadata);
     }
     return opened;
   }
@@ -92,7 +95,7 @@ export class CheckpointFolder {
     content: { layout: NetworkLayout; state: TrainingState; metadata: Omit<CheckpointMetadata, 'best'> },
     recall: number | null,
   ): Promise<boolean> {
-    const { step, epoch, epochStep } = content.metadata;
+    const { step } = content.metadata;
     const isBest = recall !== null && recall > (this.best?.recall ?? -1);
     const best = isBest ? { step, recall } : this.best;
     // Somebody may have removed it: better a checkpoint in a new folder than none.
@@ -100,17 +103,22 @@ export class CheckpointFolder {
     await saveCheckpoint(this.lastPath, { ...content, metadata: { ...content.metadata, best } });
     if (isBest) await linkFileAtomic(this.lastPath, this.bestPath);
     this.best = best;
-    if (this.keep > 0 && epochStep === 0) {
-      await linkFileAtomic(this.lastPath, this.path(epochFile(epoch)));
-      // Later epochs are another attempt's, from before this run was resumed; it will replace them as it gets there.
-      await this.remove((name) => Number(EPOCH.exec(name)?.[1] ?? Infinity) <= epoch - this.keep);
-    }
+    await this.keepEpoch(this.lastPath, content.metadata);
     return isBest;
+  }
+
+  /** Gives a checkpoint at an epoch's end a name of its own, and drops those of epochs that are too old now. */
+  private async keepEpoch(source: string, { epoch, epochStep }: { epoch: number; epochStep: number }): Promise<void> {
+    if (this.keep === 0 || epochStep > 0) return;
+    const target = this.path(epochFile(epoch));
+    if (resolve(source) !== resolve(target)) await linkFileAtomic(source, target);
+    // Later epochs are another attempt's, from before this run was resumed; it will replace them as it gets there.
+    await this.remove((name) => Number(EPOCH.exec(name)?.[1] ?? Infinity) <= epoch - this.keep);
   }
 
   /** A run that goes on from another of its own files has lost the last one; with nothing left to train it would write none. */
   private async bringLast({ path }: Checkpoint): Promise<void> {
-    if (resolve(path) === resolve(this.lastPath) || resolve(dirname(path)) !== resolve(this.folder)) return;
+    if (resolve(path) === resolve(this.lastPath)) return;
     if (!(await loadCheckpoint(this.lastPath).catch(() => null))) await linkFileAtomic(path, this.lastPath);
   }
 

@@ -138,6 +138,25 @@ describe('CheckpointFolder', () => {
     expect(await stepOf(first.bestPath)).toBe(10);
   });
 
+  it("mends an epoch's file that a crash kept from being linked, and drops the one that is too old then", async () => {
+    const first = await CheckpointFolder.open(out, { keep: 1 });
+    await save(first, 1, 0.5);
+    const old = join(out, 'checkpoint-epoch-0001.safetensors');
+    const before = await readFile(old);
+    await save(first, 2, 0.25);
+    const whole = await readFile(first.lastPath);
+    const epoch = join(out, 'checkpoint-epoch-0002.safetensors');
+    await rm(epoch);
+    await writeFile(old, before);
+    await CheckpointFolder.open(out, { keep: 1, resumed: await loadCheckpoint(first.lastPath) });
+    expect(await readFile(epoch)).toEqual(whole);
+    expect((await readdir(out)).sort()).toEqual([
+      'best.safetensors',
+      'checkpoint-epoch-0002.safetensors',
+      'checkpoint.safetensors',
+    ]);
+  });
+
   it.each(['removed', 'damaged'])(
     'has a last one again when it was %s and the run goes on from another',
     async (what) => {
