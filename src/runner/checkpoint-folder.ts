@@ -108,7 +108,7 @@ export class CheckpointFolder {
   }
 
   /** Gives a checkpoint at an epoch's end a name of its own, and drops those of epochs that are too old now. */
-  private async keepEpoch(source: string, { epoch, epochStep }: { epoch: number; epochStep: number }): Promise<void> {
+  private async keepEpoch(source: string, { epoch, epochStep }: Omit<CheckpointMetadata, 'best'>): Promise<void> {
     if (this.keep === 0 || epochStep > 0) return;
     const target = this.path(epochFile(epoch));
     if (resolve(source) !== resolve(target)) await linkFileAtomic(source, target);

@@ -30,9 +30,10 @@ export class ComputeThread {
   private readonly waiting = new Map<number, Waiting>();
   private calls = 0;
   private ended: Error | undefined;
+  private readonly device: DeviceOptions['device'];
 
-  constructor(private readonly place: DeviceOptions) {
-    const { device, deviceId, threads } = place;
+  constructor({ device, deviceId, threads }: DeviceOptions) {
+    this.device = device;
     const workerData: DeviceOptions = { device, deviceId, threads };
     this.worker = new Worker(workerFile('compute-worker'), { workerData });
     this.worker.on('message', (reply: Reply) => this.settle(reply));
@@ -59,7 +60,7 @@ export class ComputeThread {
       return await this.call('run', [graph, feeds], transfer);
     } catch (error) {
       // On the way to the thread and back, too.
-      throw memoryError(error, `${graph} on ${this.place.device}`) ?? error;
+      throw memoryError(error, `${graph} on ${this.device}`) ?? error;
     }
   }
 

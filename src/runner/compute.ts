@@ -14,9 +14,9 @@ import type { SamplingOptions } from '../graph/sampling.js';
 import { buildSamplingModel } from '../graph/sampling.js';
 import { stateTensors } from '../graph/state.js';
 import { UserError } from './errors.js';
-import { memoryError } from './out-of-memory.js';
 import { openTrainLoop, runInPlace } from './in-place.js';
 import { openSession } from './ort.js';
+import { memoryError } from './out-of-memory.js';
 import type { DeviceOptions } from './run-options.js';
 
 /** The graphs that a compute thread can open, and what each is built from. */
