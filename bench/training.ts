@@ -1,9 +1,7 @@
 /** The training that benchmarks time: the paper's settings on made-up data. */
 import * as ort from 'onnxruntime-node';
-import { describeNetwork } from '../src/graph/flat.js';
-import { initialState } from '../src/graph/init.js';
+import { describeNetwork, describeState, initialState } from '../src/graph/step/describe.js';
 import type { TrainingOptions } from '../src/graph/options.js';
-import { stateTensors } from '../src/graph/state.js';
 
 type Chosen = 'model' | 'imageSize' | 'batchSize' | 'batchK' | 'classes' | 'optimizer' | 'provider';
 
@@ -27,6 +25,6 @@ export const benchOptions = (chosen: Pick<TrainingOptions, Chosen>): TrainingOpt
 export function initialFeeds(options: TrainingOptions): Record<string, ort.Tensor> {
   const layout = describeNetwork(options);
   const initial = initialState(options, 0, layout);
-  const shapes = stateTensors(layout, options.optimizer, options.classes);
+  const shapes = describeState(options, layout);
   return Object.fromEntries(shapes.map(({ name, shape }) => [name, new ort.Tensor('float32', initial[name]!, shape)]));
 }

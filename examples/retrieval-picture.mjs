@@ -19,7 +19,6 @@ const images = set.images.filter((image) => !names.length || names.includes(path
 const { embeddings, dim } = await embedImages(
   checkpoint,
   images.map((image) => image.path),
-  { device: 'cpu', deviceId: 0, threads: 2, workers: 2, skipBad: false },
 );
 
 const dot = (i, j) => {

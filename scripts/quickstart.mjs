@@ -12,7 +12,8 @@ const TRAINING = [
   ...['--model', 'resnet18', '--image-size', '64', '--batch-size', '80', '--batch-k', '5'],
   ...['--embed-dim', '128', '--feat-dim', '512', '--cache', 'ram'],
   ...['--optimizer', 'adam', '--lr', '3e-4', '--wd', '1e-4', '--lr-beta', '0.1'],
-  ...['--epochs', String(EPOCHS), '--batch-num', String(STEPS_PER_EPOCH)],
+  // So few steps are all made at one learning rate.
+  ...['--epochs', String(EPOCHS), '--batch-num', String(STEPS_PER_EPOCH), '--steps', ''],
 ];
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));

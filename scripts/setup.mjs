@@ -1,7 +1,7 @@
 // Installs the locked dependencies when they are missing or older than the lock file, and builds dist/ when its sources are newer.
 // Every npm script that a fresh clone may start with runs this first.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 
@@ -30,5 +30,4 @@ const sources = ['src', 'examples/web'].map((folder) => newest(path.join(root, f
 if (modified(stamp) < Math.max(...sources, modified(path.join(root, 'package.json')))) {
   console.error('building dist/ ...');
   run(npm, ['run', '--silent', 'build']);
-  writeFileSync(stamp, '');
 }

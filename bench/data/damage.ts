@@ -5,8 +5,8 @@ import path from 'node:path';
 import { deflateSync } from 'node:zlib';
 import type { Sharp } from 'sharp';
 import sharp from 'sharp';
-import type { BadKind } from '../../src/runner/data/bad-kinds.js';
-import type { Unusual } from '../../src/runner/data/inspect.js';
+import type { BadKind } from '../../src/runner/survey/bad-kinds.js';
+import type { Unusual } from '../../src/runner/survey/inspect.js';
 
 /** Pixels [height, width, channels] of noise that differs by `seed`, smooth enough for JPEG to shrink. */
 export function noise(width: number, height: number, channels: 3 | 4, seed: number): Sharp {
@@ -86,6 +86,15 @@ const animation = async (format: 'gif' | 'webp', seed: number) => {
 
 const sixteen = (seed: number) => image(seed).toColourspace('rgb16');
 
+/** What a phone writes, under a name that says otherwise. */
+const heic = Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1');
+
+/** A few bytes that hold an image of 196 megapixels. */
+const hollowSvg = () => {
+  const inside = Buffer.from(png(14_000, 1, 0, 0, flat(14_000))).toString('base64');
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16"><image width="16" height="16" href="data:image/png;base64,${inside}"/></svg>`;
+};
+
 export interface Damage {
   /** Of the file; a number goes before its extension. */
   name: string;
@@ -137,11 +146,6 @@ export const damages: Damage[] = [
   ),
   bad(
     'not readable',
-    'folder.jpg',
-    at((file) => symlink('.', file)),
-  ),
-  bad(
-    'not readable',
     'device.png',
     at((file) => symlink('/dev/zero', file)),
   ),
@@ -152,6 +156,8 @@ export const damages: Damage[] = [
       if (spawnSync('mkfifo', [file]).status !== 0) throw new Error(`mkfifo ${file} failed`);
     }),
   ),
+  bad('a format that is not read', 'photo.jpg', () => heic),
+  bad('too large', 'inside.svg', hollowSvg),
   odd('CMYK', 'cmyk.jpg', (seed) => image(seed).toColourspace('cmyk').jpeg().toBuffer()),
   odd('CMYK', 'cmyk.tiff', (seed) => image(seed).toColourspace('cmyk').tiff().toBuffer()),
   odd('16-bit', '16-bit.png', (seed) => sixteen(seed).png().toBuffer()),

@@ -5,54 +5,21 @@
  * a training refuses it or leaves it out, with the peak memory of each. Linux only. Prints Markdown; exit code 1 when
  * something was not found, or a process ended otherwise than it should.
  */
-import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { printableName } from '../../src/runner/data/printable-name.js';
-import type { Survey } from '../../src/runner/data/survey.js';
+import { printableName } from '../../src/runner/base/printable-name.js';
+import type { Survey } from '../../src/runner/survey/survey.js';
+import type { Finished } from '../measured.js';
+import { measuredDws } from '../measured.js';
 import type { Damage, Written } from './damage.js';
 import { damages, forbidden, makeBombs, writeDamagedFolder } from './damage.js';
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** Root may read everything; the checks run as nobody then. */
 const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
 
-/** Writes the process's peak of resident memory when it ends: `maxRSS` would count the parent's as well. */
-const peakHook = `data:text/javascript,${encodeURIComponent(
-  `import { readFileSync, writeSync } from 'node:fs'; import { isMainThread } from 'node:worker_threads';
-   if (isMainThread) process.on('exit', () => writeSync(3, /VmHWM:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]));`,
-)}`;
-
-interface Finished {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-  seconds: number;
-  peakMib: number;
-}
-
-function dws(args: readonly string[]): Promise<Finished> {
-  return new Promise((resolve, reject) => {
-    const started = performance.now();
-    const child = spawn(process.execPath, ['--import', peakHook, main, ...args], {
-      cwd: tmpdir(),
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-      ...nobody,
-    });
-    const texts = ['', '', '', ''];
-    for (const place of [1, 2, 3]) {
-      child.stdio[place]!.on('data', (bytes: Buffer) => (texts[place] += bytes.toString()));
-    }
-    child.on('error', reject).on('close', (code) => {
-      const seconds = (performance.now() - started) / 1000;
-      resolve({ code, stdout: texts[1]!, stderr: texts[2]!, seconds, peakMib: Number(texts[3]) / 1024 });
-    });
-  });
-}
+const dws = (args: readonly string[]): Promise<Finished> => measuredDws(args, nobody);
 
 const kindOf = ({ expected }: Damage) => ('bad' in expected ? expected.bad : expected.unusual);
 

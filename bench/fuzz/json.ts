@@ -1,5 +1,5 @@
 /** Changes of JSON that leave it JSON: what a parser of values has to bear. */
-import type { Philox } from '../../src/graph/philox.js';
+import type { Philox } from '../../src/graph/state/philox.js';
 import type { Mutation } from './mutate.js';
 import { longest, mutate, pick } from './mutate.js';
 
@@ -12,7 +12,7 @@ const deep = (depth: number): Json => {
 };
 
 const values: readonly Json[] = [
-  ...[null, true, false, 0, -1, 1.5, 1e308, 2 ** 31, 2 ** 53, -(2 ** 63), 1e9],
+  ...[null, true, false, 0, -1, 1.5, 1e308, 2 ** 31, 2 ** 53, -(2 ** 63), 1e9, 1e5, 2 ** 32],
   ...[
     '',
     '\0',
@@ -24,6 +24,7 @@ const values: readonly Json[] = [
     'https://example.org/x',
     'C:\\x',
     '__proto__',
+    '<img src=x onerror=alert(1)>',
     'NaN',
     '{}',
     '[]',
@@ -63,7 +64,7 @@ const changes: readonly Change[] = [
   (slot, random) => {
     const copy = structuredClone(get(slot));
     if (Array.isArray(slot.holder)) slot.holder.push(...Array<Json>(pick(random, [1, 2, 100])).fill(copy));
-    else set(slot.holder, pick(random, ['', '__proto__', 'length', `${slot.key} `, 'x\ny', '../x']), copy);
+    else set(slot.holder, pick(random, ['', '__proto__', '<b>', 'length', `${slot.key} `, 'x\ny', '../x']), copy);
   },
   (slot, random) => {
     const value = get(slot);

@@ -1,5 +1,5 @@
 /** Whether a parser did what it may: read the input, or refuse it in words for people. */
-import { UserError } from '../../src/runner/errors.js';
+import { UserError } from '../../src/runner/base/errors.js';
 import { DwsWebError } from '../../src/web/errors.js';
 import type { OpenTarget } from './target.js';
 

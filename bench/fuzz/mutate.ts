@@ -1,5 +1,5 @@
 /** Changes of bytes that know nothing of the format. */
-import type { Philox } from '../../src/graph/philox.js';
+import type { Philox } from '../../src/graph/state/philox.js';
 
 export interface Material {
   random: Philox;

@@ -1,6 +1,6 @@
 /** What is fuzzed: a parser, and valid inputs to begin with. */
 import path from 'node:path';
-import { Philox } from '../../src/graph/philox.js';
+import { Philox } from '../../src/graph/state/philox.js';
 import type { Mutation } from './mutate.js';
 import { longest, mutate, pick } from './mutate.js';
 

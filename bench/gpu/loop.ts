@@ -3,10 +3,10 @@ import * as ort from 'onnxruntime-node';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { buildTrainLoop } from '../../src/graph/artifacts.js';
+import { buildTrainLoop } from '../../src/graph/artifacts/artifacts.js';
 import type { Provider } from '../../src/graph/options.js';
-import { Philox } from '../../src/graph/philox.js';
-import { openSession } from '../../src/runner/ort.js';
+import { Philox } from '../../src/graph/state/philox.js';
+import { openSession } from '../../src/runner/compute/session.js';
 import { benchOptions, initialFeeds } from '../training.js';
 
 export interface LoopRun {

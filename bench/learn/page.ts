@@ -1,7 +1,7 @@
 /** What `npm run bench -- learn` runs in a browser. */
 import type * as Ort from 'onnxruntime-web';
-import type { HeadTrainingOptions } from '../../src/graph/head-training.js';
-import { buildHeadGradientModel } from '../../src/graph/head-training.js';
+import type { HeadTrainingOptions } from '../../src/graph/artifacts/head-training.js';
+import { buildHeadGradientModel } from '../../src/graph/artifacts/head-training.js';
 import { EmbeddingModel } from '../../src/web/index.js';
 import { fetchHead } from '../../src/web/learn-head.js';
 import { nearest, nearestOthers } from '../../src/web/learn-neighbors.js';

@@ -1,6 +1,6 @@
 /** What a person could want to teach: a few classes, a few images of each, and other images to try it on. */
 import path from 'node:path';
-import { Philox } from '../../src/graph/philox.js';
+import { Philox } from '../../src/graph/state/philox.js';
 import type { ImageSet } from '../../src/runner/data/folder.js';
 import type { TaskImage } from './page.js';
 

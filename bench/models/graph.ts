@@ -1,11 +1,11 @@
 /** What a model's artifacts are made of, and whether its export runs. */
 import * as ort from 'onnxruntime-node';
-import { buildExportModel } from '../../src/graph/export.js';
-import { initialState } from '../../src/graph/init.js';
+import { buildExportModel } from '../../src/graph/artifacts/export.js';
+import { initialState } from '../../src/graph/step/describe.js';
 import type { GraphProto } from '../../src/graph/onnx/schema.js';
 import type { TrainingOptions } from '../../src/graph/options.js';
-import { openSession } from '../../src/runner/ort.js';
-import type { DeviceOptions } from '../../src/runner/run-options.js';
+import { openSession } from '../../src/runner/compute/session.js';
+import type { DeviceOptions } from '../../src/runner/options/run-options.js';
 
 /** Nodes of a graph and of those inside it, such as a Loop's body. */
 export function nodeCount({ node }: GraphProto): number {

@@ -9,7 +9,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { backbones, findBackbone } from '../../src/graph/models/index.js';
-import { requireTrainingOptions } from '../../src/runner/check-options.js';
+import { requireTrainingOptions } from '../../src/runner/options/rules.js';
 import { benchOptions } from '../training.js';
 import { measureModel } from './measure.js';
 import type { Row, TableFormat } from './table.js';
@@ -47,7 +47,7 @@ export async function benchModels(args: string[]): Promise<void> {
     const classes = Math.ceil(batchSize / batchK);
     return benchOptions({ model, imageSize, batchSize, batchK, classes, optimizer: 'sgd', provider: 'cpu' });
   });
-  trainings.forEach(requireTrainingOptions);
+  trainings.forEach((options) => requireTrainingOptions(options));
 
   const table: TableFormat = tableFormats[values.json ? 'json' : values.markdown ? 'markdown' : 'text'];
   for (const line of table.header) console.log(line);

@@ -1,6 +1,6 @@
 /** One model's row of the benchmark. */
-import { buildTrainLoop } from '../../src/graph/artifacts.js';
-import { describeNetwork } from '../../src/graph/flat.js';
+import { buildTrainLoop } from '../../src/graph/artifacts/artifacts.js';
+import { describeNetwork } from '../../src/graph/step/describe.js';
 import { decodeModel } from '../../src/graph/onnx/schema.js';
 import type { TrainingOptions } from '../../src/graph/options.js';
 import type { Timing } from '../step/main.js';

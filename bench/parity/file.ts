@@ -1,5 +1,5 @@
 /** Any file of the reference formats, told apart by what it holds. */
-import type { DeviceOptions } from '../../src/runner/run-options.js';
+import type { DeviceOptions } from '../../src/runner/options/run-options.js';
 import { backbones } from '../../src/graph/models/index.js';
 import type { Check } from './golden.js';
 import { unchecked } from './golden.js';

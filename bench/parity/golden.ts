@@ -1,5 +1,5 @@
 /** How the reference files fill tensors, and how a result is held against their digests. */
-import { elementCount } from '../../src/graph/state.js';
+import { elementCount } from '../../src/graph/onnx/types.js';
 
 /** The n hashed 32-bit integers of a stream: lowbias32 over index + 0x9E3779B9 * stream. */
 function hash(index: number, stream: number): number {

@@ -1,9 +1,10 @@
 /** loss.json: distance-weighted sampling and margin loss on given embeddings. */
-import { gradients } from '../../src/graph/autodiff.js';
-import { GraphBuilder } from '../../src/graph/builder.js';
-import { marginLoss } from '../../src/graph/loss.js';
-import { sampleNegatives, samplingWeights } from '../../src/graph/sampling.js';
-import type { DeviceOptions } from '../../src/runner/run-options.js';
+import { gradients } from '../../src/graph/builder/gradients.js';
+import { GraphBuilder } from '../../src/graph/builder/builder.js';
+import { margin as marginLoss } from '../../src/graph/losses/margin.js';
+import { classMates, everyRow } from '../../src/graph/samplings/sampling.js';
+import { sampleNegatives, samplingWeights } from '../../src/graph/samplings/distance-weighted.js';
+import type { DeviceOptions } from '../../src/runner/options/run-options.js';
 import type { Check, Digest } from './golden.js';
 import { againstDigest, closeTo, exact, multiple, sym, unit } from './golden.js';
 import { Runner } from './session.js';
@@ -55,12 +56,17 @@ export async function lossParity(golden: LossCase, device: DeviceOptions): Promi
   const x = g.watch(g.input('embeddings', 'float32', [n, d]));
   const beta = g.watch(g.input('beta', 'float32', [classes]));
   const labels = g.input('labels', 'int32', [n]);
-  const weights = samplingWeights(g, g.stopGradient(x), k, golden.normalize_weights);
+  const fixed = { embeddings: g.stopGradient(x), labels };
+  const weights = samplingWeights(g, { ...fixed, batchK: k, reference: fixed }, golden.normalize_weights);
   const negatives = sampleNegatives(g, weights, g.input('uniforms', 'float32', [n, k - 1]));
-  const { loss, pairs } = marginLoss(g, { embeddings: x, negatives, labels, beta, batchK: k, margin, nu });
+  const context = { classes, embedDim: d, batchSize: n, batchK: k };
+  const { loss, statistics } = marginLoss.create({ margin, nu, beta: 1.2, learnBeta: true }, context).loss(g, {
+    ...{ embeddings: x, labels, batchK: k, reference: { embeddings: x, labels }, parameters: { beta } },
+    tuples: { kind: 'triplets', anchors: everyRow(n), positives: classMates(n, k), negatives },
+  });
   const [gradX, gradBeta] = gradients(g, loss, [x, beta]);
-  Object.entries({ weights, negatives, loss, pairs, gradX: gradX!, gradBeta: gradBeta! }).forEach(([name, value]) =>
-    g.output(name, value),
+  Object.entries({ weights, negatives, loss, ...statistics, gradX: gradX!, gradBeta: gradBeta! }).forEach(
+    ([name, value]) => g.output(name, value),
   );
   const runner = await Runner.open(g, device);
   const out = await runner.run({

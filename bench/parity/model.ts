@@ -1,13 +1,16 @@
 /** model-NAME.json: embedding, loss, gradients and running statistics of a network, with and without batch statistics. */
-import { GraphBuilder } from '../../src/graph/builder.js';
-import { describeNetwork } from '../../src/graph/flat.js';
+import { GraphBuilder } from '../../src/graph/builder/builder.js';
+import { describeNetwork } from '../../src/graph/step/describe.js';
 import { mul } from '../../src/graph/ops/arithmetic.js';
 import { sum } from '../../src/graph/ops/reduce.js';
 import { reshape } from '../../src/graph/ops/shape.js';
-import type { TensorSpec } from '../../src/graph/state.js';
-import { elementCount } from '../../src/graph/state.js';
-import { networkGraph } from '../../src/graph/step.js';
-import type { DeviceOptions } from '../../src/runner/run-options.js';
+import type { TensorSpec } from '../../src/graph/state/state.js';
+import { elementCount } from '../../src/graph/onnx/types.js';
+import type { Loss } from '../../src/graph/losses/loss.js';
+import { findBackbone } from '../../src/graph/models/index.js';
+import { embed } from '../../src/graph/step/network.js';
+import { trainingStep } from '../../src/graph/step/step.js';
+import type { DeviceOptions } from '../../src/runner/options/run-options.js';
 import type { Check, Digest } from './golden.js';
 import { againstDigest, closeTo, exact, fillState, sym } from './golden.js';
 import { Runner } from './session.js';
@@ -102,7 +105,6 @@ export async function modelParity(golden: ModelCase, device: DeviceOptions): Pro
     featDim: golden.feat_dim,
     embedDim: golden.embed_dim,
     imageSize: size,
-    provider: device.device,
   };
   const layout = describeNetwork(network);
   const tensors = fillState(golden.state, seed);
@@ -127,13 +129,26 @@ export async function modelParity(golden: ModelCase, device: DeviceOptions): Pro
       params: g.input('params', 'float32', [layout.paramCount]),
       buffers: g.input('buffers', 'float32', [layout.bufferCount]),
     };
-    const graph = networkGraph(g, features, state, layout, network, { batchNorm });
     const c = g.input('c', 'float32', [batch, golden.embed_dim]);
-    const loss = reshape(g, sum(g, mul(g, graph.embeddings, c), [0, 1]), []);
-    g.output('embeddings', graph.embeddings);
-    g.output('loss', loss);
-    g.output('gradients', graph.gradients(loss).params);
-    if (batchNorm === 'batch' && layout.bufferCount) g.output('buffers_out', graph.buffers);
+    /** The sum of the embeddings' products with given factors. */
+    const product: Loss = {
+      takes: 'nothing',
+      loss: (_, { embeddings }) => ({ loss: reshape(g, sum(g, mul(g, embeddings, c), [0, 1]), []), statistics: {} }),
+    };
+    const labels = g.constant('int32', [batch], new Int32Array(batch));
+    const step = trainingStep(
+      g,
+      { labels, uniforms: null, ...state, own: {} },
+      {
+        network: (layers) => embed(g, layers, features, network, findBackbone(model)),
+        mode: { provider: device.device, batchNorm },
+        ...{ layout, loss: product, sampling: null, batchK: 1 },
+      },
+    );
+    g.output('embeddings', step.embeddings);
+    g.output('loss', step.loss);
+    g.output('gradients', step.gradient.params);
+    if (batchNorm === 'batch' && layout.bufferCount) g.output('buffers_out', step.buffers);
     const runner = await Runner.open(g, device);
     const out = await runner.run({
       images,

@@ -1,9 +1,10 @@
 /** optim.json: a few steps of an optimizer on 1000 values. */
-import { GraphBuilder } from '../../src/graph/builder.js';
-import { optimizer } from '../../src/graph/optim.js';
+import { GraphBuilder } from '../../src/graph/builder/builder.js';
+import { optimizerOf } from '../../src/graph/parts/parts.js';
+import { beginUpdate } from '../../src/graph/step/update.js';
 import type { OptimizerName, TrainingOptions } from '../../src/graph/options.js';
-import type { NetworkLayout } from '../../src/graph/state.js';
-import type { DeviceOptions } from '../../src/runner/run-options.js';
+import type { NetworkLayout } from '../../src/graph/state/state.js';
+import type { DeviceOptions } from '../../src/runner/options/run-options.js';
 import type { Check, Digest } from './golden.js';
 import { againstDigest, sym } from './golden.js';
 import type { Feeds } from './session.js';
@@ -23,6 +24,10 @@ export interface OptimCase {
 
 const bound = 1e-5;
 
+const none = (): never => {
+  throw new Error('an update computes no loss');
+};
+
 export async function optimParity(golden: OptimCase, device: DeviceOptions): Promise<Check[]> {
   const { kind, seed, momentum, weight_decay: weightDecay, final } = golden;
   const n = final.shape[0]!;
@@ -33,11 +38,13 @@ export async function optimParity(golden: OptimCase, device: DeviceOptions): Pro
   const g = new GraphBuilder();
   const names = Object.entries(lengths[kind]);
   const state = Object.fromEntries(names.map(([name, length]) => [name, g.input(name, 'float32', [length])]));
-  const gradient = { params: g.input('gradient', 'float32', [n]), beta: null };
+  const gradient = { params: g.input('gradient', 'float32', [n]), own: {} };
   const lr = g.input('lr', 'float32', []);
   const options = { optimizer: kind, momentum, weightDecay, backboneLrMult: 1 } as TrainingOptions;
   const layout = { paramCount: n, bodyCount: 0 } as NetworkLayout;
-  const next = optimizer(g, state, layout, options)({ gradient, learningRate: { network: lr, beta: lr } });
+  const parts = { loss: { takes: 'nothing', loss: none }, optimizer: optimizerOf(options), ownRules: [] } as const;
+  const update = beginUpdate(g, state, layout, parts, options);
+  const next = update({ gradient, learningRate: { network: lr, own: {} }, norm: null });
   for (const [name, value] of Object.entries(next)) g.output(`${name}_out`, value);
   const runner = await Runner.open(g, device);
   let values: Feeds = Object.fromEntries(names.map(([name, length]) => [name, new Float32Array(length)]));

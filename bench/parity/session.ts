@@ -1,9 +1,9 @@
 /** Runs a graph once and returns its outputs as typed arrays. */
 import * as ort from 'onnxruntime-node';
-import type { GraphBuilder } from '../../src/graph/builder.js';
+import type { GraphBuilder } from '../../src/graph/builder/builder.js';
 import { encodeModel } from '../../src/graph/onnx/schema.js';
-import { openSession } from '../../src/runner/ort.js';
-import type { DeviceOptions } from '../../src/runner/run-options.js';
+import { openSession } from '../../src/runner/compute/session.js';
+import type { DeviceOptions } from '../../src/runner/options/run-options.js';
 
 export type Feeds = Record<string, Float32Array | Int32Array>;
 

@@ -1,10 +1,9 @@
 /** train.json: whole training steps, network and beta updated together. */
-import { buildOptimizerModel, buildTrainingModel } from '../../src/graph/artifacts.js';
-import { describeNetwork } from '../../src/graph/flat.js';
-import { initialState } from '../../src/graph/init.js';
+import { buildOptimizerModel, buildTrainingModel } from '../../src/graph/artifacts/artifacts.js';
+import { describeNetwork, initialState } from '../../src/graph/step/describe.js';
 import type { OptimizerName, TrainingOptions } from '../../src/graph/options.js';
-import { elementCount } from '../../src/graph/state.js';
-import type { DeviceOptions } from '../../src/runner/run-options.js';
+import { elementCount } from '../../src/graph/onnx/types.js';
+import type { DeviceOptions } from '../../src/runner/options/run-options.js';
 import type { Check, Digest } from './golden.js';
 import { closeTo, exact, fillState, sym, unit } from './golden.js';
 import { Runner } from './session.js';

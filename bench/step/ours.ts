@@ -6,12 +6,12 @@
 import * as ort from 'onnxruntime-node';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { dropoutBytes } from '../../src/graph/artifacts.js';
-import { describeNetwork } from '../../src/graph/flat.js';
+import { dropoutBytes } from '../../src/graph/artifacts/artifacts.js';
+import { describeNetwork } from '../../src/graph/step/describe.js';
 import type { OptimizerName, Provider } from '../../src/graph/options.js';
-import { Philox } from '../../src/graph/philox.js';
-import { openTrainLoop, runInPlace } from '../../src/runner/in-place.js';
-import { packageJson } from '../../src/runner/package-json.js';
+import { Philox } from '../../src/graph/state/philox.js';
+import { openTrainLoop, runInPlace } from '../../src/runner/compute/in-place.js';
+import { packageJson } from '../../src/runner/base/package-json.js';
 import { benchOptions, initialFeeds } from '../training.js';
 
 const { values } = parseArgs({
@@ -47,7 +47,7 @@ const bytesOfDropout = dropoutBytes(describeNetwork(options), options);
 
 const opening = performance.now();
 const device = { device: options.provider, deviceId: 0, threads: Number(values.threads) };
-const session = await openTrainLoop(options, device);
+const session = await openTrainLoop(options, device, {});
 const sessionSeconds = (performance.now() - opening) / 1000;
 
 const random = new Philox(0, 'sampling');

@@ -1,7 +1,7 @@
 /** Checkpoints that are damaged between a kill and the resumed run. */
 import { open, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Philox } from '../../src/graph/philox.js';
+import type { Philox } from '../../src/graph/state/philox.js';
 import type { Trials } from './small-run.js';
 import { fingerprint, finishSmall, fraction, newestStep, requireSame, runSmall } from './small-run.js';
 

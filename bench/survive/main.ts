@@ -1,7 +1,7 @@
 /**
  * What a training outlives, at full size; build dist/ before. Linux; a full disk takes root.
  *
- *     npm run bench -- survive kills [--count 100] [--seed 1]
+ *     npm run bench -- survive kills|output|two|power|steps [--count 100] [--seed 1]
  *     npm run bench -- survive disk|damage [--count 20] [--seed 1]
  *     npm run bench -- survive soak [--count 20000]
  */
@@ -11,7 +11,11 @@ import { fullDisks } from './disk.js';
 import { kills } from './kills.js';
 import type { Trials } from './small-run.js';
 import { inFreshFolder } from './small-run.js';
+import { lostOutput } from './output.js';
+import { powerCuts } from './power.js';
 import { soak } from './soak.js';
+import { killsInWrites } from './steps.js';
+import { twoAtOnce } from './two.js';
 
 const inTrials =
   (run: (trials: Trials) => Promise<void>) =>
@@ -22,6 +26,10 @@ const inTrials =
 
 const benchmarks: Record<string, { count: number; run: (count: number, seed: number) => Promise<void> }> = {
   kills: { count: 100, run: inTrials(kills) },
+  output: { count: 100, run: inTrials(lostOutput) },
+  two: { count: 100, run: inTrials(twoAtOnce) },
+  power: { count: 100, run: inTrials(powerCuts) },
+  steps: { count: 100, run: inTrials(killsInWrites) },
   disk: { count: 20, run: inTrials(fullDisks) },
   damage: { count: 20, run: inTrials(damagedCheckpoints) },
   soak: { count: 20_000, run: soak },

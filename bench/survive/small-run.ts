@@ -1,13 +1,15 @@
 /** A training of a few seconds in a process of its own, to be killed and resumed. */
+import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { Philox } from '../../src/graph/philox.js';
-import { loadCheckpoint } from '../../src/runner/checkpoint.js';
+import { Philox } from '../../src/graph/state/philox.js';
+import { loadCheckpoint } from '../../src/runner/checkpoints/checkpoint.js';
 
 const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
@@ -44,17 +46,35 @@ export interface Ended {
   seconds: number;
 }
 
-/** @param killAfter milliseconds until the process gets SIGKILL, unless it has ended */
-export function runSmall(data: string, out: string, killAfter?: number): Promise<Ended> {
+export interface Circumstances {
+  more?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+  /** A file in place of the pipe that the output goes into. */
+  stdout?: string;
+  /** Milliseconds until `act`, unless the process has ended. */
+  after?: number;
+  act?: (child: ChildProcess) => void;
+}
+
+/** Trains, under circumstances or until SIGKILL after so many milliseconds. */
+export function runSmall(data: string, out: string, given: number | Circumstances = {}): Promise<Ended> {
+  const kill: Circumstances['act'] = (child) => void child.kill('SIGKILL');
+  const circumstances = typeof given === 'number' ? { after: given, act: kill } : given;
+  const { more = [], env = {}, stdout, after, act }: Circumstances = circumstances;
+  const output = stdout === undefined ? undefined : openSync(stdout, 'w');
   return new Promise((resolve, reject) => {
     const started = performance.now();
-    const args = [program, 'train', '--data-path', data, '--out', out, ...settings.split(' ')];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const args = [program, 'train', '--data-path', data, '--out', out, ...settings.split(' '), ...more];
+    const child = spawn(process.execPath, args, {
+      stdio: ['ignore', output ?? 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
+    if (output !== undefined) closeSync(output);
     let text = '';
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      stream?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
     }
-    const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
+    const timer = act && setTimeout(() => act(child), after);
     child.on('error', reject).on('close', (code) => {
       clearTimeout(timer);
       resolve({ code, text, seconds: (performance.now() - started) / 1000 });

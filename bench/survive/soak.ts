@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { TrainEvent } from '../../src/runner/train.js';
-import { train } from '../../src/runner/train.js';
+import type { TrainEvent } from '../../src/runner/training/events.js';
+import { train } from '../../src/runner/jobs/train.js';
 import { writeNoise } from './small-run.js';
 
 const epochs = 40;

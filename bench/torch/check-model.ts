@@ -3,18 +3,17 @@ import * as ort from 'onnxruntime-node';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { buildEvalModel } from '../../src/graph/artifacts.js';
-import { describeNetwork } from '../../src/graph/flat.js';
+import { buildEvalModel } from '../../src/graph/artifacts/artifacts.js';
+import { describeNetwork, describeState } from '../../src/graph/step/describe.js';
 import type { NetworkOptions } from '../../src/graph/options.js';
-import type { NetworkLayout } from '../../src/graph/state.js';
-import { stateTensors } from '../../src/graph/state.js';
-import { saveCheckpoint } from '../../src/runner/checkpoint.js';
-import { exportModel } from '../../src/runner/export.js';
-import { openSession } from '../../src/runner/ort.js';
+import type { NetworkLayout } from '../../src/graph/state/state.js';
+import { saveCheckpoint } from '../../src/runner/checkpoints/checkpoint.js';
+import { exportModel } from '../../src/runner/shipping/export.js';
+import { openSession } from '../../src/runner/compute/session.js';
 import { applyWeights } from '../../src/runner/pretrained/apply.js';
 import type { NetworkVectors } from '../../src/runner/pretrained/apply.js';
-import type { DeviceOptions } from '../../src/runner/run-options.js';
-import { float32View } from '../../src/runner/safetensors.js';
+import type { DeviceOptions } from '../../src/runner/options/run-options.js';
+import { float32View } from '../../src/runner/formats/safetensors.js';
 import { openWeights } from '../../src/runner/weights/open-weights.js';
 import { benchOptions } from '../training.js';
 import { largestCosineBetween, smallestCosine } from './embeddings.js';
@@ -75,7 +74,7 @@ async function load(file: string, format: string, layout: NetworkLayout, vectors
 async function exportWeights(folder: string, network: NetworkOptions, vectors: NetworkVectors): Promise<void> {
   const layout = describeNetwork(network);
   const options = benchOptions({ ...network, batchSize: 4, batchK: 2, classes: 2, optimizer: 'sgd', provider: 'cpu' });
-  const zeros = stateTensors(layout, options.optimizer, options.classes).map(
+  const zeros = describeState(options, layout).map(
     ({ name, shape: [size = 1] }) => [name, new Float32Array(size)] as const,
   );
   const checkpoint = path.join(folder, 'checkpoint.safetensors');

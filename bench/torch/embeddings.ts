@@ -39,3 +39,10 @@ export function largestCosineBetween(embeddings: Float32Array, dim: number): num
   const rows = rowsOf(embeddings, dim);
   return Math.max(...rows.flatMap((row, i) => rows.slice(i + 1).map((other) => cosine(row, other))));
 }
+
+/** The smallest cosine of an image's two embeddings, as they are. @throws Error for another number of images */
+export function smallestRowCosine(actual: Float32Array, expected: Float32Array, dim: number): number {
+  if (actual.length !== expected.length) throw new Error(`${actual.length} values instead of ${expected.length}`);
+  const wanted = rowsOf(expected, dim);
+  return Math.min(...rowsOf(actual, dim).map((row, i) => cosine(row, wanted[i]!)));
+}

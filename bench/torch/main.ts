@@ -1,5 +1,8 @@
 /**
- * npm run bench -- torch [--models a,b,...|all] [--python /usr/bin/python3]
+ * npm run bench -- torch [--models a,b,...|all] [--python /usr/bin/python3] [--journey]
+ *
+ * With --journey, of resnet50: trained in PyTorch under wrappers of many kinds, brought here, trained further, exported and run
+ * by ten lines; each cosine has to be 1.000000.
  *
  * Weights to and fro: files that PyTorch wrote are loaded and embed images as PyTorch does, and what `dws export` writes does
  * so in PyTorch, by a strict `load_state_dict`. The smallest cosine of each (see `smallestCosine`); exit code 1 when one is not
@@ -10,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { backbones, findBackbone } from '../../src/graph/models/index.js';
 import type { Result } from './check-model.js';
 import { checkModel, columns, leastCosine } from './check-model.js';
+import { journey } from './journey.js';
 import { torchVersions } from './python.js';
 
 /** One of each family. */
@@ -41,13 +45,18 @@ export async function benchTorch(args: string[]): Promise<void> {
     options: {
       models: { type: 'string', default: defaultModels.join(',') },
       python: { type: 'string', default: '/usr/bin/python3' },
+      journey: { type: 'boolean', default: false },
     },
   });
+  const device = { device: 'cpu', deviceId: 0, threads: availableParallelism() } as const;
+  if (values.journey) {
+    console.log(await torchVersions(values.python));
+    return journey({ model: 'resnet50', imageSize: 64, featDim: 512, embedDim: 128 }, values.python, device);
+  }
   const models = values.models === 'all' ? Object.keys(backbones) : values.models.split(',');
   models.forEach(findBackbone);
   console.log(`${await torchVersions(values.python)}; smallest cosine of 4 images, to be above ${leastCosine}`);
   console.log(line('model', 'px', columns, 's'));
-  const device = { device: 'cpu', deviceId: 0, threads: availableParallelism() } as const;
   for (const model of models) {
     const network = { model, imageSize: sizes[model] ?? defaultSize, featDim: 512, embedDim: 128 };
     const start = performance.now();

@@ -154,4 +154,5 @@ def main():
         {"write": write, "load": load}[options.job](options.folder, options.model, options.size)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 /** What is measured inside Chromium. */
 import type { Page } from 'playwright-core';
-import type { WebVariantName } from '../../src/graph/web-model.js';
+import type { WebVariantName } from '../../src/graph/artifacts/web-model.js';
 import type { Device, EmbeddingModel } from '../../src/web/index.js';
 import { launchChromium } from '../../test/helpers/chromium.js';
 import type { PageGlobals } from '../../test/web/page.js';

@@ -2,12 +2,12 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
-import type { GalleryDtype, GalleryInfo } from '../../src/graph/gallery.js';
-import { Philox } from '../../src/graph/philox.js';
-import type { WebVariantName } from '../../src/graph/web-model.js';
-import { embedImages } from '../../src/runner/embed.js';
-import { findImages } from '../../src/runner/find-images.js';
-import { exportWeb } from '../../src/runner/web-export.js';
+import type { GalleryDtype, GalleryInfo } from '../../src/graph/artifacts/gallery.js';
+import { Philox } from '../../src/graph/state/philox.js';
+import type { WebVariantName } from '../../src/graph/artifacts/web-model.js';
+import { embedImages } from '../../src/runner/evaluation/embed.js';
+import { findImages } from '../../src/runner/evaluation/find-images.js';
+import { exportWeb } from '../../src/runner/shipping/web-export.js';
 
 const inference = { device: 'cpu', deviceId: 0, threads: 2, workers: 2, skipBad: false } as const;
 

@@ -1,7 +1,7 @@
 /** The measurements as Markdown. */
 import os from 'node:os';
-import type { GalleryDtype } from '../../src/graph/gallery.js';
-import type { WebModelInfo, WebVariantName } from '../../src/graph/web-model.js';
+import type { GalleryDtype } from '../../src/graph/artifacts/gallery.js';
+import type { WebModelInfo, WebVariantName } from '../../src/graph/artifacts/web-model.js';
 import type { SearchTimes } from './browser.js';
 
 /** Of embeddings in the browser with those of `dws embed`. */

@@ -15,16 +15,24 @@ const types = {
   '.wasm': 'application/wasm',
 };
 
-/** The file of a URL path inside of a folder, or undefined when it would be outside. */
+/** The file of a URL path inside of a folder, or undefined when it would be outside or the path is none. */
 function within(folder, path) {
-  const file = normalize(join(folder, decodeURIComponent(path)));
-  return file.startsWith(resolve(folder) + sep) ? file : undefined;
+  try {
+    const file = normalize(join(folder, decodeURIComponent(path)));
+    return file.startsWith(resolve(folder) + sep) ? file : undefined;
+  } catch {
+    return undefined;
+  }
 }
+
+/** Asked under another name, it is a page of another site that has its name lead here. */
+const isThisMachine = (host) => /^(localhost|127\.0\.0\.1)(:\d+)?$/i.test(host ?? '');
 
 /** Serves the folders of `mounts`, by URL prefix, beside this one; returns the server and its origin. */
 export async function serve(mounts, port = 0) {
   const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, 'http://localhost');
+    if (!isThisMachine(request.headers.host)) return response.writeHead(403).end('open it as localhost or 127.0.0.1\n');
+    const [pathname] = request.url.split(/[?#]/, 1);
     const prefix = Object.keys(mounts).find((start) => pathname.startsWith(start));
     const file = prefix
       ? within(mounts[prefix], pathname.slice(prefix.length))

@@ -1,10 +1,11 @@
 /** What `dws check` prints. */
 import path from 'node:path';
-import { groupBy } from '../runner/data/group-by.js';
-import { unusualTexts } from '../runner/data/inspect.js';
-import { listSome } from '../runner/data/list-some.js';
-import { printableName } from '../runner/data/printable-name.js';
-import type { SameContent, Spread, SplitSurvey, Survey } from '../runner/data/survey.js';
+import { groupBy } from '../runner/base/group-by.js';
+import { unusualTexts } from '../runner/survey/inspect.js';
+import { searchTexts } from '../runner/data/search-sets.js';
+import { listSome } from '../runner/base/list-some.js';
+import { printableName } from '../runner/base/printable-name.js';
+import type { SameContent, Spread, SplitSurvey, Survey } from '../runner/survey/survey.js';
 import { count, counted, table } from './format.js';
 
 const spreadText = ({ min, median, max }: Spread) =>
@@ -20,6 +21,11 @@ const rows: [name: string, cell: (split: SplitSurvey) => string][] = [
   ['unusual', ({ unusual }) => count(unusual.length)],
 ];
 
+const roleRows: [name: string, cell: (split: SplitSurvey) => string][] = [
+  ['queries', ({ roles, images }) => count(roles?.queries ?? images)],
+  ['gallery', ({ roles, images }) => count(roles?.gallery ?? images)],
+];
+
 const sameContentTexts: Record<SameContent['kind'], string> = {
   'train and val': 'in train and in val: the evaluation meets what was trained on',
   'two classes': 'in two classes: one of the labels is wrong',
@@ -30,22 +36,30 @@ const sameContentTexts: Record<SameContent['kind'], string> = {
 function paragraphs<T, Kind extends string>(
   items: readonly T[],
   kindOf: (item: T) => Kind,
-  heading: (kind: Kind, count: number) => string,
+  heading: (kind: Kind, count: number, first: T) => string,
   line: (item: T) => string,
 ): string[] {
   return [...groupBy(items, kindOf)]
     .sort(([, a], [, b]) => b.length - a.length)
-    .map(([kind, members]) => `${heading(kind, members.length)}\n${listSome(members.map(line))}`);
+    .map(([kind, members]) => `${heading(kind, members.length, members[0]!)}\n${listSome(members.map(line))}`);
 }
 
 /** The whole report; names are printable and relative to the data's folder. */
 export function surveyText({ dataPath, format, splits, duplicates, stops }: Survey): string {
-  const folder = dataPath.endsWith('.csv') ? path.dirname(dataPath) : dataPath;
+  const folder = /\.[ct]sv$/i.test(dataPath) ? path.dirname(dataPath) : dataPath;
   const local = (file: string) => path.relative(folder, file);
   const surveys = Object.values(splits);
+  const shownRows = [...rows, ...(surveys.some(({ roles }) => roles) ? roleRows : [])];
   const parts = [
     `${printableName(dataPath)}: ${format}`,
-    table([['', ...Object.keys(splits)], ...rows.map(([name, cell]) => [name, ...surveys.map(cell)])]),
+    table([['', ...Object.keys(splits)], ...shownRows.map(([name, cell]) => [name, ...surveys.map(cell)])]),
+    ...(splits.val ? searchTexts(splits.val.search).map((text) => `val: ${text}`) : []),
+    ...paragraphs(
+      surveys.flatMap(({ passedOver }) => passedOver),
+      ({ kind }) => kind,
+      (kind, number, { reason }) => `passed over, ${kind}: ${count(number)} (${reason})`,
+      ({ path: file }) => local(file),
+    ),
     ...paragraphs(
       surveys.flatMap(({ bad }) => bad),
       ({ kind }) => kind,

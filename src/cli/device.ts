@@ -1,6 +1,6 @@
 /** `--device` and `--gpus` -> where ONNX Runtime runs. */
-import { UserError } from '../runner/errors.js';
-import type { DeviceOptions } from '../runner/run-options.js';
+import { UserError } from '../runner/base/errors.js';
+import type { DeviceOptions } from '../runner/options/run-options.js';
 import type { device } from './option-tables.js';
 import type { OptionValues } from './options.js';
 

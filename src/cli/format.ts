@@ -1,5 +1,5 @@
 /** Numbers and names for people. */
-import type { EvalStage } from '../runner/evaluate.js';
+import type { EvalStage } from '../runner/evaluation/evaluate.js';
 
 /** 1234567 -> 1,234,567 */
 export const count = (value: number): string => value.toLocaleString('en-US');
@@ -9,6 +9,9 @@ export const counted = (value: number, noun: string): string => `${count(value)}
 
 /** 12345678 -> 12.3 MB */
 export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+/** 12345678 -> 12.3 MB, 12345678901 -> 12.3 GB */
+export const size = (bytes: number): string => (bytes < 1e9 ? megabytes(bytes) : `${(bytes / 1e9).toFixed(1)} GB`);
 
 /** 0.0042 -> 4.2 ms, 12.3 -> 12.3 s, 75 -> 1:15, 3700 -> 1:01:40 */
 export function duration(seconds: number): string {
@@ -30,7 +33,7 @@ export function wrap(text: string, width: number): string[] {
 
 /** A table with its first column to the left and the others to the right. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const widths = (rows[0] ?? []).map((_, column) => rows.reduce((most, row) => Math.max(most, row[column]!.length), 0));
   const line = (row: readonly string[]) =>
     row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join('  ');
   return rows.map(line).join('\n');

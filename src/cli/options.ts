@@ -30,16 +30,47 @@ const flagsOf = (key: string, { value, short }: OptionRow<unknown>): string => {
   return (short ? `-${short}, ` : '') + long + (value ? ` <${value}>` : '');
 };
 
+/** Ends a command that can't do without an option and has not got it. @param key the option's name in its table */
+export function requireOption(command: Command, key: string): void {
+  if (command.getOptionValue(key) !== undefined) return;
+  const { flags } = command.options.find((option) => option.attributeName() === key)!;
+  command.error(`error: required option '${flags}' not specified`, { code: 'commander.missingMandatoryOptionValue' });
+}
+
+const requiredOptions = new WeakSet<Option>();
+
+/** Commander would look for these before it looks at unknown options: a misspelt one would be told as missing. */
+function requireGiven(command: Command): void {
+  for (const option of command.options) if (requiredOptions.has(option)) requireOption(command, option.attributeName());
+}
+
 /** Adds a table's options under a heading of the help. */
 export function addOptions(command: Command, heading: string, table: OptionTable): Command {
   for (const [key, row] of Object.entries(table)) {
     const option = new Option(flagsOf(key, row), row.description).helpGroup(heading);
     if (row.parse) option.argParser(row.parse);
     if (row.default !== undefined) option.default(row.default, row.defaultText);
-    if (row.required) option.makeOptionMandatory();
+    if (row.required) requiredOptions.add(option);
     command.addOption(option);
   }
+  if (Object.values(table).some((row) => row.required)) command.hook('preAction', requireGiven);
   return command;
+}
+
+/** Commander's own answer to an option that a command does not have; its types leave it out. */
+interface Unknowing {
+  unknownOption(flag: string): void;
+}
+
+/** Says more of an option that a command does not have. */
+export function adviseOnUnknown(command: Command, advice: (flag: string) => string | undefined): void {
+  const unknowing = command as unknown as Unknowing;
+  const usual = unknowing.unknownOption.bind(command);
+  unknowing.unknownOption = (flag) => {
+    const told = advice(flag);
+    if (told === undefined) usual(flag);
+    else command.error(`error: unknown option '${flag}'. ${told}`, { code: 'commander.unknownOption' });
+  };
 }
 
 export const optional = <T>(value: string, description: string, parse: Parser<T>): OptionRow<T | undefined> => ({

@@ -1,7 +1,13 @@
 /** Text of an option -> its value. Each parser's error says what is allowed; commander puts the option and the text before it. */
 import { InvalidArgumentError } from 'commander';
+import { readValSplit, valSplitAdvice } from '../runner/base/val-split.js';
+import { didYouMean } from '../graph/known-names.js';
 
-export type Parser<T> = (text: string) => T;
+export interface Parser<T> {
+  (text: string): T;
+  /** The words that it takes, where it takes no others; for completion. */
+  known?: readonly string[];
+}
 
 interface Range {
   min?: number;
@@ -36,14 +42,25 @@ export const integer = (range: Range): Parser<number> => ranged('a whole number'
 
 /** Values with commas between them; none for an empty text. */
 export function listOf<T>(item: Parser<T>): Parser<T[]> {
-  return (text) => (text.trim() === '' ? [] : text.split(',').map(item));
+  const parse: Parser<T[]> = (text) => (text.trim() === '' ? [] : text.split(',').map(item));
+  return Object.assign(parse, { known: item.known });
 }
 
-export function oneOf<T extends string>(known: readonly T[]): Parser<T> {
-  return (text) => {
-    if ((known as readonly string[]).includes(text)) return text as T;
-    throw new InvalidArgumentError(`Known: ${known.join(', ')}.`);
+/** A number for each of red, green and blue. */
+export const colors =
+  ({ holds, wanted }: { holds: (value: unknown) => boolean; wanted: string }): Parser<number[]> =>
+  (text) => {
+    const values = text.split(',').map((one) => (one.trim() === '' ? NaN : Number(one)));
+    if (holds(values)) return values;
+    throw new InvalidArgumentError(`Give ${wanted}.`);
   };
+
+export function oneOf<T extends string>(known: readonly T[]): Parser<T> {
+  const parse: Parser<T> = (text) => {
+    if ((known as readonly string[]).includes(text)) return text as T;
+    throw new InvalidArgumentError(`${didYouMean(text, known)}Known: ${known.join(', ')}.`);
+  };
+  return Object.assign(parse, { known });
 }
 
 export const path: Parser<string> = (text) => {
@@ -53,3 +70,9 @@ export const path: Parser<string> = (text) => {
 
 /** Any text, none included. */
 export const text: Parser<string> = (given) => given;
+
+/** What `--val-split` takes. */
+export const valSplitText: Parser<string> = (given) => {
+  if (readValSplit(given)) return given;
+  throw new InvalidArgumentError(`${valSplitAdvice(given)}.`);
+};

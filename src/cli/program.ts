@@ -1,8 +1,11 @@
 /** The program `dws`. */
-import { Command } from 'commander';
-import { packageJson } from '../runner/package-json.js';
+import { Command, CommanderError, Option } from 'commander';
+import type { LoadedModules } from '../runner/modules/kinds.js';
+import { noModules } from '../runner/modules/kinds.js';
+import { packageJson } from '../runner/base/package-json.js';
 import { addBuild } from './commands/build.js';
 import { addCheck } from './commands/check.js';
+import { addCompletion } from './commands/completion.js';
 import { addDemo } from './commands/demo.js';
 import { addDiff } from './commands/diff.js';
 import { addDoctor } from './commands/doctor.js';
@@ -10,24 +13,45 @@ import { addEmbed } from './commands/embed.js';
 import { addEval } from './commands/eval.js';
 import { addExport } from './commands/export.js';
 import { addGallery } from './commands/gallery.js';
+import { addHelp } from './commands/help.js';
 import { addPrepare } from './commands/prepare.js';
 import { addReport } from './commands/report.js';
 import { addTrain } from './commands/train.js';
 import { addVerify } from './commands/verify.js';
 import { addExample } from './options.js';
 
-export function createProgram(): Command {
+const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];
+
+/** `dws prepare icons` */
+const fullName = (command: Command): string =>
+  `${command.parent ? `${fullName(command.parent)} ` : ''}${command.name()}`;
+
+/** Where what is wrong with a command line is described: the help of the very command. */
+const helpAdvice = (command: Command): string =>
+  command.commands.length > 0
+    ? `'${fullName(command)} --help' lists the commands, '${fullName(command)} COMMAND --help' a command's options.`
+    : `'${fullName(command)} --help' describes what it takes.`;
+
+/** @param modules that the arguments name, loaded: they declare options of their own */
+export function createProgram(modules: LoadedModules = noModules): Command {
   const { version, description } = packageJson();
   const program = new Command('dws')
     .description(description)
-    .version(version, '-V, --version', 'print the version')
+    .version(version, '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
-    .helpCommand('help [command]', 'print help for a command')
-    .showHelpAfterError("'dws --help' lists the commands, 'dws COMMAND --help' a command's options.")
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'dws: ')) })
+    // As older versions had it.
+    .addOption(new Option('-V').hideHelp())
     // Errors are thrown, not exits: main.ts alone decides about exit codes.
     .exitOverride();
-  addExample(program, 'dws train --data-path data/icons --model resnet18 --image-size 64 --batch-size 80');
+  program.on('option:V', () => {
+    console.log(version);
+    throw new CommanderError(0, 'commander.version', version);
+  });
+  addExample(
+    program,
+    'dws train --data-path data/icons --model resnet18 --image-size 64 --batch-size 80 --optimizer adam --lr 3e-4',
+  );
   for (const add of [
     addTrain,
     addEval,
@@ -42,7 +66,10 @@ export function createProgram(): Command {
     addVerify,
     addDiff,
     addDoctor,
+    addCompletion,
+    addHelp,
   ])
-    add(program);
+    add(program, modules);
+  for (const command of everyCommand(program)) command.showHelpAfterError(helpAdvice(command));
   return program;
 }

@@ -1,5 +1,5 @@
 /** What differs between two runs, in lines for people. */
-import { printableName } from '../runner/data/printable-name.js';
+import { printableName } from '../runner/base/printable-name.js';
 import type { Change } from '../runner/reproduce/changes.js';
 import type { CurveComparison, CurveDifference } from '../runner/reproduce/curves.js';
 import type { CheckpointDifference } from '../runner/reproduce/tensors.js';

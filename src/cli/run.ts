@@ -1,8 +1,11 @@
 /** Runs the program, and says what went wrong. */
 import { CommanderError } from 'commander';
-import { UserError } from '../runner/errors.js';
-import { fileError } from '../runner/files.js';
-import { memoryError } from '../runner/out-of-memory.js';
+import { UserError } from '../runner/base/errors.js';
+import { openFilesComplaint } from '../runner/base/open-files.js';
+import { memoryError } from '../runner/compute/out-of-memory.js';
+import { hasRunModules, loadModules } from '../runner/modules/load.js';
+import { namedModules } from './modules.js';
+import { outputIsWritten, watchOutput } from './output.js';
 import { createProgram } from './program.js';
 import { terminal } from './terminal.js';
 
@@ -15,6 +18,11 @@ function report(error: unknown): number {
     console.error(`dws: ${told.message}`);
     return 1;
   }
+  const complaint = openFilesComplaint(error);
+  if (complaint !== undefined) {
+    console.error(`dws: ${complaint}`);
+    return 1;
+  }
   console.error(error);
   console.error(
     'dws: this is an error in dws itself. Please report it with the lines above and what `dws doctor` prints.',
@@ -22,15 +30,18 @@ function report(error: unknown): number {
   return 1;
 }
 
-// A reader like `head` that has seen enough is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') console.error(`dws: ${fileError("can't write the output", error).message}`);
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
-});
+watchOutput();
 
 try {
-  await createProgram().parseAsync();
+  const modules = await loadModules(namedModules(process.argv.slice(2)));
+  await createProgram(modules).parseAsync();
 } catch (error) {
   terminal.clear();
   process.exitCode = report(error);
+}
+
+// What a module has left running does not hold a command that is done.
+if (hasRunModules()) {
+  await outputIsWritten();
+  process.exit();
 }

@@ -1,5 +1,5 @@
 /** How long a training will go on. */
-import type { TrainEvent } from '../runner/train.js';
+import type { TrainEvent } from '../runner/training/events.js';
 
 type Steps = Extract<TrainEvent, { kind: 'steps' }>;
 

@@ -1,5 +1,7 @@
 /** A training's events as lines for people. */
-import type { TrainEvent, TrainResult } from '../runner/train.js';
+import type { ModuleSources } from '../runner/modules/kinds.js';
+import { partLabel } from '../runner/modules/kinds.js';
+import type { TrainEvent, TrainResult } from '../runner/training/events.js';
 import { count, counted, duration, evalStages, megabytes, recallTable } from './format.js';
 import type { Terminal } from './terminal.js';
 import { TimeLeft } from './time-left.js';
@@ -14,6 +16,8 @@ const STEPS_BEFORE_NOTE = 20;
 
 export interface TrainProgressOptions {
   model: string;
+  /** Files that bring parts. */
+  modules?: ModuleSources;
   imageSize: number;
   batchSize: number;
   epochs: number;
@@ -22,14 +26,20 @@ export interface TrainProgressOptions {
   out: string;
 }
 
+/** A count without digits behind the point, anything else with three that tell something. */
+const shortNumber = (name: string, value: number): string =>
+  name === 'pairs' || Number.isInteger(value) ? value.toFixed(0) : value.toPrecision(3);
+
 /** What there is to say of some steps; epochs and steps are counted from 1 for people. */
 function stepsTexts(event: Steps, { batchSize, epochs }: TrainProgressOptions) {
-  const { epoch, stepsDone, stepsPerEpoch, loss, pairs, stepSeconds, dataSeconds, gradientNorm } = event;
+  const { epoch, stepsDone, stepsPerEpoch, loss, statistics, stepSeconds, dataSeconds, gradientNorm } = event;
   return {
     place: [`epoch ${epoch + 1}/${epochs}`, `step ${stepsDone}/${stepsPerEpoch}`],
     loss: `loss ${loss.toFixed(4)}`,
     norm: gradientNorm === undefined ? [] : [`gradient ${gradientNorm.toPrecision(3)}`],
-    pairs: `pairs ${pairs.toFixed(0)}`,
+    statistics: Object.entries(statistics).map(
+      ([name, value]) => `${name.replaceAll('_', ' ')} ${shortNumber(name, value)}`,
+    ),
     speed: `${(batchSize / (stepSeconds + dataSeconds)).toFixed(0)} images/s`,
     times: [`step ${duration(stepSeconds)}`, `data ${duration(dataSeconds)}`],
   };
@@ -46,6 +56,7 @@ export class TrainProgress {
   private phase = '';
   private recallAt1: number | undefined;
   private best: number | undefined;
+  private untrained: number | undefined;
   private isBegun = false;
   /** The step of the last line where lines stay. */
   private printed = -Infinity;
@@ -79,11 +90,15 @@ export class TrainProgress {
       this.enter(`downloading ${file}`, done, total, megabytes);
     },
     start: ({ classes, images, stepsPerEpoch, epochs, paramCount, device, resumedFrom, best, skipped }) => {
-      const { model, imageSize, batchSize, out } = this.options;
+      const { model, modules, imageSize, batchSize, out } = this.options;
       const left = skipped > 0 ? `, ${count(skipped)} left out` : '';
-      this.print(`network  ${model} at ${imageSize} px, ${count(paramCount)} parameters, on ${device}`);
+      this.print(
+        `network  ${partLabel(model, modules?.backbone)} at ${imageSize} px, ${count(paramCount)} parameters, on ${device}`,
+      );
       this.print(`data     ${count(images)} images of ${count(classes)} classes${left}`);
-      this.print(`plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchSize} images`);
+      this.print(
+        `plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchSize} images, drawn at random`,
+      );
       this.print(`output   ${out}`);
       this.line = ['starting'];
       this.isBegun = true;
@@ -93,13 +108,13 @@ export class TrainProgress {
     },
     steps: (event) => {
       this.timeLeft.steps(event);
-      const { place, loss, norm, pairs, speed, times } = stepsTexts(event, this.options);
+      const { place, loss, norm, statistics, speed, times } = stepsTexts(event, this.options);
       const left = this.isBegun ? [`left ${duration(this.timeLeft.after(event, this.options.epochs))}`] : [];
-      this.line = [[...place, loss].join('  '), ...left, ...this.recallText(), speed, pairs, ...norm];
+      this.line = [[...place, loss].join('  '), ...left, ...this.recallText(), speed, ...statistics, ...norm];
       const isDue = event.step - this.printed >= this.options.printFreq || event.stepsDone === event.stepsPerEpoch;
       if (isDue && !this.terminal.live) {
         this.printed = event.step;
-        this.print([...place, loss, ...norm, pairs, speed, ...times, ...left].join('  '));
+        this.print([...place, loss, ...norm, ...statistics, speed, ...times, ...left].join('  '));
       }
       this.noteWaiting(event);
     },
@@ -110,16 +125,25 @@ export class TrainProgress {
       this.recallAt1 = recall[1];
       // The untrained network's is no checkpoint's.
       if (step > 0) this.best = Math.max(this.best ?? 0, recall[1]!);
+      else this.untrained = recall[1];
       this.timeLeft.evaluated(seconds);
       this.phase = '';
       this.line = ['training', ...this.recallText()];
       this.print(recallTable(step === 0 ? 'before training' : `after epoch ${epoch + 1}`, recall));
       this.print(this.terminal.dim(`evaluated in ${duration(seconds)}`));
     },
-    checkpoint: ({ path, best }) => this.print(this.terminal.dim(`saved ${path}${best ? ' (best so far)' : ''}`)),
+    checkpoint: ({ path, best }) =>
+      this.print(this.terminal.dim(`saved ${path}${best ? ` (${this.bestText()})` : ''}`)),
     note: ({ message }) => this.print(`note: ${message}`),
+    advice: ({ message }) => this.print(`note: ${message}`),
     heartbeat: () => undefined,
   };
+
+  private bestText(): string {
+    const { best, untrained } = this;
+    const isBetter = best === undefined || untrained === undefined || best > untrained;
+    return isBetter ? 'best so far' : `best so far, but not better than the ${short(untrained)} before training`;
+  }
 
   /** Shows how far a phase is; where lines stay, only that it begins. */
   private enter(phase: string, done: number, total: number, text = count): void {

@@ -1,5 +1,5 @@
 /** Who a training tells its events to: people at a terminal, a program that reads lines of JSON, or nobody. */
-import type { TrainEvent, TrainResult } from '../runner/train.js';
+import type { TrainEvent, TrainResult } from '../runner/training/events.js';
 import type { Output } from './terminal.js';
 import { terminal } from './terminal.js';
 import type { TrainProgressOptions } from './train-progress.js';
@@ -28,7 +28,7 @@ export function jsonView(output: Pick<Output, 'write'>): TrainView {
 export function quietView(output: Pick<Output, 'write'>): TrainView {
   const note = (message: string): void => void output.write(`note: ${message}\n`);
   return {
-    handle: (event) => event.kind === 'note' && note(event.message),
+    handle: (event) => (event.kind === 'note' || event.kind === 'advice') && note(event.message),
     note,
     finish: () => undefined,
     fail: () => undefined,

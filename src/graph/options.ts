@@ -1,6 +1,7 @@
-/** What the graphs are built from. Every field is resolved: defaults belong to the CLI and to `defaultOptions`. */
+/** What the graphs are built from. Every field is resolved: defaults belong to the runner. */
+import type { OptionValue } from './declarations.js';
 
-/** Where a graph will run; picks the lowering of each operator (see `ops/strategies.ts`). */
+/** Where a graph will run; picks the lowering of each operator (see `lowerings/`). */
 export type Provider = 'cpu' | 'cuda' | 'webgpu';
 
 /** A backbone with its embedding head. */
@@ -13,8 +14,14 @@ export interface NetworkOptions {
   embedDim: number;
   /** Height and width of the square input, in pixels. */
   imageSize: number;
+  /** What images are normalized by, R, G, B, of values in [0, 1]; ImageNet's unless given. */
+  mean?: readonly number[];
+  std?: readonly number[];
+  /** Values of the options that a backbone from elsewhere declares. */
+  backboneOptions?: Readonly<Record<string, OptionValue>>;
 }
 
+/** Names of the optimizers that are here. */
 export type OptimizerName = 'sgd' | 'adam';
 
 /** One training run's graph options; learning rates, uniforms and data are inputs of the graphs instead. */
@@ -41,10 +48,19 @@ export interface TrainingOptions extends NetworkOptions {
   backboneLrMult: number;
   /** Rescales the log-weights of a batch to [0, 1] before sampling. */
   normalizeWeights: boolean;
-  optimizer: OptimizerName;
-  /** SGD's momentum, of the network and of beta. */
+  /** Name of the loss; `margin` unless given. */
+  loss?: string;
+  /** Name of the sampling; `distance-weighted` unless given, for a loss that takes tuples. */
+  sampling?: string;
+  /** Name of the optimizer, such as `sgd` or `adam`. */
+  optimizer: string;
+  /** Values of the options that definitions from elsewhere declare; those of the parts that are here are fields of this. */
+  lossOptions?: Readonly<Record<string, OptionValue>>;
+  samplingOptions?: Readonly<Record<string, OptionValue>>;
+  optimizerOptions?: Readonly<Record<string, OptionValue>>;
+  /** SGD's momentum, of the network and of the loss's parameters. */
   momentum: number;
-  /** L2 weight decay, of the network and of beta. */
+  /** L2 weight decay, of the network and of the loss's parameters. */
   weightDecay: number;
   /**
    * The gradient of all of the network's parameters is scaled down to this L2 norm where it is longer; beta's is not part of
@@ -55,12 +71,3 @@ export interface TrainingOptions extends NetworkOptions {
   skipNotFinite?: boolean;
   provider: Provider;
 }
-
-/** What the sampling of negatives and the loss take. */
-export type LossOptions = Pick<TrainingOptions, 'batchK' | 'margin' | 'nu' | 'learnBeta' | 'normalizeWeights'>;
-
-/** What the update takes. */
-export type UpdateOptions = Pick<
-  TrainingOptions,
-  'optimizer' | 'learnBeta' | 'momentum' | 'weightDecay' | 'backboneLrMult'
->;

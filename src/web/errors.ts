@@ -5,6 +5,8 @@ export type DwsWebErrorCode =
   | 'not-an-image'
   | 'too-large'
   | 'network'
+  | 'blocked'
+  | 'start-timeout'
   | 'bad-model'
   | 'run-failed'
   | 'bad-gallery'
@@ -12,7 +14,10 @@ export type DwsWebErrorCode =
   | 'aborted'
   | 'bad-example'
   | 'too-few-examples'
-  | 'diverged';
+  | 'diverged'
+  | 'bad-head'
+  | 'head-mismatch'
+  | 'no-features';
 
 /** An error whose message is for the person in front of the page. */
 export class DwsWebError extends Error {

@@ -1,12 +1,12 @@
 /** The images to search: what `dws gallery` wrote. */
-import type { GalleryInfo } from '../graph/gallery.js';
-import { galleryFile } from '../graph/gallery.js';
-import type { WebModelInfo } from '../graph/web-model.js';
+import type { GalleryInfo } from '../graph/artifacts/gallery.js';
+import { galleryFile } from '../graph/artifacts/gallery.js';
+import type { WebModelInfo } from '../graph/artifacts/web-model.js';
 import { DwsWebError, printable } from './errors.js';
 import type { LoadHooks } from './load.js';
 import { folderUrl, isBelow, loadBytes, loadJson } from './load.js';
 import { Search } from './search.js';
-import { areTexts, isCount, isNumber, isRecord, isText } from './values.js';
+import { areTexts, isCount, isNumber, isRecord, isText, mostBytes } from './values.js';
 
 export interface Neighbor {
   /** Place in the gallery. */
@@ -30,7 +30,10 @@ export interface Thumbnail {
 
 const bytesOf = { float32: 4, int8: 1 } as const;
 
-/** The largest side of a sheet, in thumbnails: more than any browser draws. */
+/** Of `gallery.json`: names and labels of more than a million images. */
+const mostJson = 2 ** 27;
+
+/** The largest side of a sheet in thumbnails, more than any browser draws; the largest dimension, more than any network has. */
 const mostAcross = 2 ** 16;
 
 function areThumbs(value: unknown, count: number, folder: URL): boolean {
@@ -54,7 +57,8 @@ function isInfo(value: Record<string, unknown>, folder: URL): boolean {
     isCount(count) &&
     isCount(dim) &&
     dim > 0 &&
-    Number.isSafeInteger(4 * count * dim) &&
+    dim <= mostAcross &&
+    4 * count * dim <= mostBytes &&
     (dtype === 'float32' ? scale === undefined || scale === 1 : dtype === 'int8' && isNumber(scale) && scale > 0) &&
     areTexts(ids, count) &&
     areTexts(labels, count) &&
@@ -90,8 +94,13 @@ function checkModel({ dim, modelHash, model }: GalleryInfo, expected: WebModelIn
 }
 
 /** @throws DwsWebError `bad-gallery` unless the file has the size that its use needs */
-async function loadValues(folder: URL, file: string, bytes: number, hooks: LoadHooks): Promise<ArrayBuffer> {
-  const { buffer, length } = await loadBytes(folder, file, hooks);
+export async function loadValues(folder: URL, file: string, bytes: number, hooks: LoadHooks): Promise<ArrayBuffer> {
+  const bound = {
+    bytes,
+    code: 'bad-gallery',
+    by: `${galleryFile} leads to; copy the gallery to the server again, whole`,
+  } as const;
+  const { buffer, length } = await loadBytes(folder, file, bound, hooks);
   if (length === bytes) return buffer;
   throw new DwsWebError(
     'bad-gallery',
@@ -128,7 +137,7 @@ export class Gallery {
    */
   static async load(url: string | URL, model?: WebModelInfo, hooks: LoadHooks = {}): Promise<Gallery> {
     const folder = folderUrl(url);
-    const info = checkInfo(await loadJson(folder, galleryFile, 'bad-gallery', hooks), folder);
+    const info = checkInfo(await loadJson(folder, galleryFile, mostJson, 'bad-gallery', hooks), folder);
     if (model) checkModel(info, model);
     const { count, dim, dtype, embeddings, map } = info;
     const [values, places] = await Promise.all([

@@ -16,16 +16,23 @@ const isFrame = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
 
 /** ISO/IEC 10918-1, B.1: markers 0xff XX, each but the bare ones followed by its segment's length. */
-function jpegSize(view: DataView): ImageSize | undefined {
+function jpegFrame(view: DataView): (ImageSize & { components: number }) | undefined {
   let at = 2;
-  while (at + 9 <= view.byteLength) {
+  while (at + 10 <= view.byteLength) {
     if (view.getUint8(at) !== 0xff) return undefined;
     const marker = view.getUint8(at + 1);
-    if (isFrame(marker)) return { height: view.getUint16(at + 5), width: view.getUint16(at + 7) };
+    if (isFrame(marker)) {
+      return { height: view.getUint16(at + 5), width: view.getUint16(at + 7), components: view.getUint8(at + 9) };
+    }
     const isFill = marker === 0xff;
     at += isFill ? 1 : 2 + view.getUint16(at + 2);
   }
   return undefined;
+}
+
+function jpegSize(view: DataView): ImageSize | undefined {
+  const frame = jpegFrame(view);
+  return frame && { width: frame.width, height: frame.height };
 }
 
 /** 14 bits each, the upper two are a scaling hint. */
@@ -67,12 +74,18 @@ const formats: readonly Format[] = [
 /** How much of a file `imageSize` wants to see: a JPEG's size comes after its EXIF, thumbnail and colour profile. */
 export const headerBytes = 2 ** 20;
 
+/** Whether a file is a JPEG of cyan, magenta, yellow and black, by its first `headerBytes`. */
+export function isCmykJpeg(bytes: Uint8Array): boolean {
+  const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
+  return isJpeg && jpegFrame(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength))?.components === 4;
+}
+
 /**
  * @param bytes the first `headerBytes` of a file, or all of it
  * @returns undefined for formats that are not PNG, JPEG, GIF, WebP or BMP, and for headers that are cut short or say what can't be
  */
 export function imageSize(bytes: Uint8Array): ImageSize | undefined {
-  const start = String.fromCharCode(...bytes.subarray(0, 32));
+  const start = Array.from(bytes.subarray(0, 32), (byte) => String.fromCharCode(byte)).join('');
   const format = formats.find(({ magic }) => magic.test(start));
   try {
     const size = format?.size(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));

@@ -3,8 +3,9 @@
 /** Anything that a page has for an image -> the pixels that the model takes. */
 import { DwsWebError } from './errors.js';
 import type { ImageSize } from './image-size.js';
-import { headerBytes, imageSize } from './image-size.js';
-import { absoluteUrl, fetchFile } from './load.js';
+import { headerBytes, imageSize, isCmykJpeg } from './image-size.js';
+import { isWholeImage } from './image-whole.js';
+import { absoluteUrl, fetchFile, readBody } from './load.js';
 
 /** RGBA, uint8, [height, width, 4], not premultiplied: what `ImageData` holds. */
 export interface Pixels extends ImageSize {
@@ -17,6 +18,9 @@ export type ImageSource =
 
 /** Larger images are refused: one of 50 megapixels takes 200 MB before it is resized. */
 export const pixelLimit = 50e6;
+
+/** Of an image file: as many as `dws embed` takes. */
+const mostBytes = 2 ** 29;
 
 /** @throws DwsWebError `too-large`, or `not-an-image` when it is empty */
 function checkSize({ width, height }: ImageSize): void {
@@ -71,7 +75,7 @@ async function decode(blob: Blob, start: Uint8Array): Promise<ImageBitmap> {
   try {
     return await createImageBitmap(blob, { imageOrientation: 'from-image' });
   } catch (error) {
-    const text = String.fromCharCode(...start.subarray(0, 256));
+    const text = Array.from(start.subarray(0, 256), (byte) => String.fromCharCode(byte)).join('');
     const known = refusals.find(([pattern]) => pattern.test(text))?.[1];
     const name = (blob as Partial<File>).name;
     throw new DwsWebError(
@@ -82,11 +86,31 @@ async function decode(blob: Blob, start: Uint8Array): Promise<ImageBitmap> {
   }
 }
 
-/** EXIF orientation applied, colour profiles converted to sRGB. */
-async function readBlob(blob: Blob): Promise<Pixels> {
-  const start = new Uint8Array(await blob.slice(0, headerBytes).arrayBuffer());
+/** Refuses what browsers decode otherwise than `dws embed`. @throws DwsWebError `not-an-image`, `too-large` */
+async function checkFile(blob: Blob, start: Uint8Array): Promise<void> {
+  const name = (blob as Partial<File>).name ?? 'The file';
   const stated = imageSize(start);
   if (stated) checkSize(stated);
+  if (blob.size > mostBytes) {
+    throw new DwsWebError(
+      'too-large',
+      `${name} has ${blob.size} bytes; ${mostBytes} are the most. Make it smaller first.`,
+    );
+  }
+  if (isCmykJpeg(start)) {
+    throw new DwsWebError(
+      'not-an-image',
+      `${name} is a JPEG in CMYK, whose colors browsers show otherwise than the model has learned them. Save it in RGB.`,
+    );
+  }
+  if (await isWholeImage(new Uint8Array(await blob.arrayBuffer()))) return;
+  throw new DwsWebError('not-an-image', `${name} is cut short: its end is missing. Copy or download it again.`);
+}
+
+/** EXIF orientation applied, color profiles converted to sRGB. */
+async function readBlob(blob: Blob): Promise<Pixels> {
+  const start = new Uint8Array(await blob.slice(0, headerBytes).arrayBuffer());
+  await checkFile(blob, start);
   const bitmap = await decode(blob, start);
   try {
     return draw(bitmap, bitmap);
@@ -96,7 +120,9 @@ async function readBlob(blob: Blob): Promise<Pixels> {
 }
 
 async function readUrl(url: URL): Promise<Pixels> {
-  return readBlob(await (await fetchFile(url, 'The image')).blob());
+  const response = await fetchFile(url, 'The image');
+  const bytes = await readBody(response, 'The image', { bytes: mostBytes, code: 'too-large', by: 'an image may have' });
+  return readBlob(new Blob([bytes], { type: response.headers.get('content-type') ?? '' }));
 }
 
 async function readElement(image: HTMLImageElement): Promise<Pixels> {
@@ -131,6 +157,9 @@ const hasPixels = (source: object): source is Pixels => ArrayBuffer.isView((sour
 
 /**
  * Decodes an image: its first frame, upright, laid on white, in sRGB. In a worker as in a page; in Node.js, of pixels only.
+ *
+ * Files that `dws embed` refuses because they are cut short are refused here, as are JPEGs in CMYK, whose colors browsers show
+ * otherwise. What an element, a canvas or a bitmap holds is taken as it is.
  *
  * @throws DwsWebError `not-an-image`; `too-large` above 50 megapixels, for PNG, JPEG, GIF, WebP and BMP files before they are
  *   decoded; `network` for a URL that can't be fetched

@@ -1,6 +1,11 @@
-/** The trained model in a page or a worker: embeddings of images, and search among those of a gallery. Needs `onnxruntime-web`. */
-export type { GalleryDtype, GalleryInfo, GalleryThumbs } from '../graph/gallery.js';
-export type { WebModelInfo, WebResize, WebVariant, WebVariantName } from '../graph/web-model.js';
+/**
+ * The trained model in a page or a worker: embeddings of images, and search among those of a gallery. Needs `onnxruntime-web`.
+ *
+ * @packageDocumentation
+ */
+export type { GalleryDtype, GalleryInfo, GalleryThumbs, StoredFeatures } from '../graph/artifacts/gallery.js';
+export type { Preprocessing } from '../graph/preprocessing.js';
+export type { WebModelInfo, WebResize, WebVariant, WebVariantName } from '../graph/artifacts/web-model.js';
 export type { DwsWebErrorCode } from './errors.js';
 export { DwsWebError } from './errors.js';
 export type { Neighbor, Thumbnail } from './gallery.js';

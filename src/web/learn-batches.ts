@@ -1,5 +1,5 @@
 /** Which examples each step of a head's training sees. */
-import { Philox } from '../graph/philox.js';
+import { Philox } from '../graph/state/philox.js';
 
 /** The most images of a class in a batch, and the most classes. */
 const most = { images: 5, classes: 16 } as const;
@@ -12,7 +12,7 @@ export interface BatchShape {
 
 /** @param groups the places of each class's examples; two classes or more, of two examples or more */
 export function batchShapeFor(groups: readonly (readonly number[])[]): BatchShape {
-  const largest = Math.max(...groups.map((group) => group.length));
+  const largest = groups.reduce((most, { length }) => Math.max(most, length), 0);
   const batchK = Math.min(largest, most.images);
   return { batchK, batchSize: batchK * Math.min(groups.length, most.classes) };
 }

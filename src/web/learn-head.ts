@@ -1,5 +1,5 @@
 /** The embedding head of a shipped model: from its file, and applied. */
-import type { WebModelInfo } from '../graph/web-model.js';
+import type { WebModelInfo } from '../graph/artifacts/web-model.js';
 import { DwsWebError } from './errors.js';
 
 /** The linear layer between a backbone's features and the embedding. */
@@ -52,8 +52,8 @@ export async function fetchHead(
   { signal }: { signal?: AbortSignal } = {},
 ): Promise<Head> {
   const ranges = rangesOf(info);
-  const start = Math.min(...ranges.map(({ offset }) => offset));
-  const end = Math.max(...ranges.map(({ offset, bytes }) => offset + bytes));
+  const start = ranges.reduce((least, { offset }) => Math.min(least, offset), Infinity);
+  const end = ranges.reduce((most, { offset, bytes }) => Math.max(most, offset + bytes), 0);
   const between = new Uint8Array(end - start);
   let copied: number;
   try {

@@ -1,11 +1,13 @@
 /**
  * Teaches a model in the browser: its embedding head learns from a few labelled images, by the very training step that
  * `dws train` runs (distance-weighted sampling, margin loss, Adam), without the backbone.
+ *
+ * @packageDocumentation
  */
 import type * as Ort from 'onnxruntime-web';
-import type { HeadTrainingOptions } from '../graph/head-training.js';
-import { buildHeadTrainLoop, headStateTensors, initialHeadState } from '../graph/head-training.js';
-import type { WebModelInfo } from '../graph/web-model.js';
+import type { HeadTrainingOptions } from '../graph/artifacts/head-training.js';
+import { buildHeadTrainLoop, headStateTensors, initialHeadState } from '../graph/artifacts/head-training.js';
+import type { WebModelInfo } from '../graph/artifacts/web-model.js';
 import { DwsWebError, reasonOf } from './errors.js';
 import type { Batches } from './learn-batches.js';
 import { batchShapeFor, drawBatches } from './learn-batches.js';
@@ -14,7 +16,11 @@ import { applyHead, fetchHead, headSize } from './learn-head.js';
 import type { Runtime, RuntimeOptions } from './runtime.js';
 import { openRuntime } from './runtime.js';
 
+export type { ModelOfHead } from './learn-file.js';
+export { loadHead, saveHead } from './learn-file.js';
+export { GalleryFeatures, LearnedGallery } from './learn-gallery.js';
 export type { Head } from './learn-head.js';
+export { applyHead } from './learn-head.js';
 
 export interface HeadTrainerOptions extends Pick<RuntimeOptions, 'wasmPaths'> {
   /** Learning rate of Adam. Default: 3e-4. */
@@ -80,7 +86,7 @@ const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve))
 export class HeadTrainer {
   private readonly examples: Example[] = [];
   private readonly options: Required<Omit<HeadTrainerOptions, 'wasmPaths'>> & HeadTrainerOptions;
-  private head: Head;
+  private current: Head;
   private training: Training | undefined;
   private stepsDone = 0;
   private isTraining = false;
@@ -100,7 +106,7 @@ export class HeadTrainer {
       );
     }
     this.options = { lr, lrBeta, seed, wasmPaths };
-    this.head = start;
+    this.current = start;
   }
 
   /**
@@ -140,9 +146,14 @@ export class HeadTrainer {
     this.examples.length = 0;
   }
 
+  /** The head as it is now: for `saveHead`, `GalleryFeatures.embed`, or another trainer to start from. It does not change any more. */
+  get head(): Head {
+    return this.current;
+  }
+
   /** Embedding of `features` [featDim] by the head as it is now: [embedDim], L2-normalized. */
   apply(features: Float32Array): Float32Array {
-    return applyHead(this.head, features);
+    return applyHead(this.current, features);
   }
 
   /**
@@ -184,7 +195,7 @@ export class HeadTrainer {
   /** Goes back to the head that it started from; the examples stay. @throws Error while it trains */
   reset(): void {
     if (this.isTraining) throw new Error('this HeadTrainer is training: abort it first');
-    this.head = this.start;
+    this.current = this.start;
     this.stepsDone = 0;
     if (this.training) this.training.state = this.initialState(this.training);
   }
@@ -246,7 +257,7 @@ export class HeadTrainer {
   }
 
   private initialState({ options, runtime }: Omit<Training, 'state' | 'session'>): Record<string, Ort.Tensor> {
-    const state = initialHeadState(options, this.head.params, initialBeta);
+    const state = initialHeadState(options, this.current.params, initialBeta);
     return Object.fromEntries(
       headStateTensors(options).map(({ name, shape }) => [
         name,
@@ -276,7 +287,7 @@ export class HeadTrainer {
       );
     }
     for (const name of Object.keys(training.state)) training.state[name] = out[`${name}_out`]!;
-    this.head = { ...this.start, params: training.state['params']!.data as Float32Array };
+    this.current = { ...this.start, params: training.state['params']!.data as Float32Array };
     if (this.isDisposed) throw new DOMException('the HeadTrainer was disposed', 'AbortError');
     return losses;
   }

@@ -42,6 +42,15 @@ export function isBelow(folder: URL, file: unknown): file is string {
   }
 }
 
+/** The most that a file may hold: what other files say of it, or what none exceeds. */
+export interface Bound {
+  bytes: number;
+  /** Of the error for a longer one. */
+  code: DwsWebErrorCode;
+  /** Who says so, in words that follow "the N bytes that". */
+  by: string;
+}
+
 /** Answers compressed on their way have another length than the file. */
 function lengthOf({ headers }: Response): number | undefined {
   const length = Number(headers.get('content-length') ?? NaN);
@@ -53,14 +62,30 @@ class Collector {
   private bytes: Uint8Array<ArrayBuffer>;
   loaded = 0;
 
-  constructor(expected = 2 ** 16) {
-    this.bytes = new Uint8Array(expected);
+  /** @throws DwsWebError with the bound's code, like `add`, for what is longer, and where memory ends */
+  constructor(
+    private readonly name: string,
+    private readonly bound: Bound,
+    expected = Math.min(2 ** 16, bound.bytes),
+  ) {
+    this.bytes = this.allocate(expected);
+  }
+
+  private allocate(bytes: number): Uint8Array<ArrayBuffer> {
+    const { bytes: most, code, by } = this.bound;
+    const name = printable(this.name);
+    if (bytes > most) throw new DwsWebError(code, `${name} is longer than the ${most} bytes that ${by}.`);
+    try {
+      return new Uint8Array(bytes);
+    } catch (cause) {
+      throw new DwsWebError(code, `There is no memory left for ${name}, ${bytes} bytes.`, { cause });
+    }
   }
 
   add(chunk: Uint8Array): void {
     const end = this.loaded + chunk.length;
     if (end > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(end, 2 * this.bytes.length));
+      const grown = this.allocate(Math.max(end, Math.min(2 * this.bytes.length, this.bound.bytes)));
       grown.set(this.bytes);
       this.bytes = grown;
     }
@@ -85,57 +110,89 @@ export async function fetchFile(url: URL, name: string, signal?: AbortSignal): P
 }
 
 /**
+ * The content of an answer.
+ *
+ * @param name the file's, for errors and progress
+ * @throws DwsWebError `network` when it breaks off; the bound's code when it is longer, before more of it is taken; the signal's reason
+ *   when it is aborted
+ */
+export async function readBody(
+  response: Response,
+  name: string,
+  bound: Bound,
+  { onProgress, signal }: LoadHooks = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const reader = response.body?.getReader();
+  if (!reader) throw new DwsWebError('network', `${printable(name)} came without any content from ${response.url}.`);
+  // Node.js's fetch leaves a read waiting for good when it is aborted after all of a body has come.
+  const cancel = () => void reader.cancel().catch(() => undefined);
+  signal?.addEventListener('abort', cancel, { once: true });
+  let loaded = 0;
+  try {
+    const total = lengthOf(response);
+    const collector = new Collector(name, bound, total);
+    for (;;) {
+      const { done, value } = await reader.read();
+      signal?.throwIfAborted();
+      if (done) return collector.take();
+      collector.add(value);
+      loaded = collector.loaded;
+      onProgress?.({ file: name, loaded, total });
+    }
+  } catch (error) {
+    cancel();
+    signal?.throwIfAborted();
+    if (error instanceof DwsWebError) throw error;
+    throw new DwsWebError('network', `${printable(name)} broke off after ${loaded} bytes: ${reasonOf(error)}.`, {
+      cause: error,
+    });
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+  }
+}
+
+/**
  * @param file path within the folder
- * @throws DwsWebError `network` when it can't be fetched whole; the signal's reason when it is aborted
+ * @throws DwsWebError `network` when it can't be fetched, and as `readBody`
  */
 export async function loadBytes(
   folder: URL,
   file: string,
-  { onProgress, signal }: LoadHooks = {},
+  bound: Bound,
+  hooks: LoadHooks = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const url = new URL(file, folder);
-  const response = await fetchFile(url, file, signal);
-  const total = lengthOf(response);
-  const collector = new Collector(total);
-  const reader = response.body!.getReader();
-  // Node.js's fetch leaves a read waiting for good when it is aborted after all of a body has come.
-  const cancel = () => void reader.cancel().catch(() => undefined);
-  signal?.addEventListener('abort', cancel, { once: true });
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      signal?.throwIfAborted();
-      if (done) break;
-      collector.add(value);
-      onProgress?.({ file, loaded: collector.loaded, total });
-    }
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw new DwsWebError(
-      'network',
-      `${printable(file)} broke off after ${collector.loaded} bytes: ${reasonOf(error)}.`,
-      {
-        cause: error,
-      },
-    );
-  } finally {
-    signal?.removeEventListener('abort', cancel);
-  }
-  return collector.take();
+  const response = await fetchFile(new URL(file, folder), file, hooks.signal);
+  return readBody(response, file, bound, hooks);
+}
+
+/** Ends with the signal's reason, whatever is waited for. */
+export async function unlessAborted<T>(job: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return job;
+  signal.throwIfAborted();
+  let stop!: () => void;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  return Promise.race([job, aborted]).finally(() => signal.removeEventListener('abort', stop));
 }
 
 /**
  * The object in a JSON file.
  *
- * @param bad code of the error when it holds something else
+ * @param most bytes that it may have
+ * @param bad code of the error when it has more, or holds something else
  */
 export async function loadJson(
   folder: URL,
   file: string,
+  most: number,
   bad: DwsWebErrorCode,
   hooks: LoadHooks = {},
 ): Promise<Record<string, unknown>> {
-  const text = new TextDecoder().decode(await loadBytes(folder, file, hooks));
+  const text = new TextDecoder().decode(
+    await loadBytes(folder, file, { bytes: most, code: bad, by: 'such a file may have' }, hooks),
+  );
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;

@@ -1,17 +1,31 @@
 /** What a folder of `dws export --web` says of its model. */
-import type { WebModelInfo, WebVariant, WebVariantName } from '../graph/web-model.js';
-import { webModelFile } from '../graph/web-model.js';
+import type { WebModelInfo, WebVariant, WebVariantName } from '../graph/artifacts/web-model.js';
+import { webModelFile } from '../graph/artifacts/web-model.js';
+import { isPreprocessing } from '../graph/preprocessing.js';
 import { DwsWebError, printable } from './errors.js';
 import type { LoadHooks } from './load.js';
 import { isBelow, loadJson } from './load.js';
-import { isCount, isNumber, isRecord, isText } from './values.js';
+import { isCount, isNumber, isRecord, isText, mostBytes } from './values.js';
+
+/** Of `dws.json`, which has a thousandth of it. */
+const mostJson = 2 ** 20;
+
+/** The largest side of an image, in pixels. */
+const mostPixels = 2 ** 14;
 
 const isMeasured = (value: unknown): boolean => value === undefined || isNumber(value);
 
 function isVariant(value: unknown, folder: URL): boolean {
   if (!isRecord(value)) return false;
   const { name, graph, weights, bytes, recallAt1 } = value;
-  return isText(name) && isBelow(folder, graph) && isBelow(folder, weights) && isCount(bytes) && isMeasured(recallAt1);
+  return (
+    isText(name) &&
+    isBelow(folder, graph) &&
+    isBelow(folder, weights) &&
+    isCount(bytes) &&
+    bytes <= mostBytes &&
+    isMeasured(recallAt1)
+  );
 }
 
 interface Place {
@@ -23,6 +37,7 @@ const isPlace = (value: unknown, shape: readonly unknown[]): value is Place =>
   isRecord(value) &&
   isCount(value['offset']) &&
   value['offset'] % 4 === 0 &&
+  value['offset'] <= mostBytes &&
   Array.isArray(value['shape']) &&
   value['shape'].length === shape.length &&
   value['shape'].every((size, i) => size === shape[i]);
@@ -36,14 +51,16 @@ const isDimension = (value: unknown): value is number => isCount(value) && value
 const areNear = ({ offset: a }: Place, { offset: b }: Place): boolean => Math.abs(a - b) <= 4 * mostValues;
 
 function isInfo(value: Record<string, unknown>, folder: URL): boolean {
-  const { modelHash, model, imageSize, featDim, embedDim, step, variants, head } = value;
+  const { modelHash, model, imageSize, featDim, embedDim, step, variants, head, preprocessing } = value;
   return (
     [modelHash, model].every(isText) &&
     isDimension(imageSize) &&
+    imageSize <= mostPixels &&
     isDimension(featDim) &&
     isDimension(embedDim) &&
     embedDim * (featDim + 1) <= mostValues &&
     isCount(step) &&
+    (preprocessing === undefined || isPreprocessing(preprocessing)) &&
     Array.isArray(variants) &&
     variants.every((variant) => isVariant(variant, folder)) &&
     isRecord(head) &&
@@ -59,7 +76,7 @@ function isInfo(value: Record<string, unknown>, folder: URL): boolean {
  *   outside of the folder; the signal's reason when it is aborted
  */
 export async function loadInfo(folder: URL, hooks: LoadHooks): Promise<WebModelInfo> {
-  const info = await loadJson(folder, webModelFile, 'bad-model', hooks);
+  const info = await loadJson(folder, webModelFile, mostJson, 'bad-model', hooks);
   const file = new URL(webModelFile, folder);
   if (info['format'] !== 1) {
     const format = isNumber(info['format']) || isText(info['format']) ? printable(String(info['format'])) : 'none';

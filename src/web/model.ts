@@ -1,12 +1,12 @@
 /** The trained model in a page: images in, embeddings out. */
 import type { InferenceSession } from 'onnxruntime-web';
-import type { WebModelInfo, WebVariant, WebVariantName } from '../graph/web-model.js';
-import { webModelFile } from '../graph/web-model.js';
+import type { WebModelInfo, WebVariant, WebVariantName } from '../graph/artifacts/web-model.js';
+import { webModelFile } from '../graph/artifacts/web-model.js';
 import { DwsWebError, printable, reasonOf } from './errors.js';
 import type { ImageSource, Pixels } from './images.js';
 import { readImage } from './images.js';
 import type { LoadHooks } from './load.js';
-import { folderUrl, loadBytes } from './load.js';
+import { folderUrl, loadBytes, unlessAborted } from './load.js';
 import { loadInfo, variantOf } from './model-info.js';
 import type { Device, Runtime, RuntimeOptions } from './runtime.js';
 import { openRuntime, requireWebGpu, threadLimit } from './runtime.js';
@@ -27,7 +27,10 @@ export interface Features {
 
 /** Graph and weights, whole; the small graph first, so that nothing large is fetched for a folder that lacks it. */
 async function loadParts(folder: URL, { graph, weights, bytes, name }: WebVariant, hooks: LoadHooks) {
-  const parts = [await loadBytes(folder, graph, hooks), await loadBytes(folder, weights, hooks)] as const;
+  const by = `${webModelFile} says of ${name}; copy the folder to the server again, whole`;
+  const first = await loadBytes(folder, graph, { bytes, code: 'bad-model', by }, hooks);
+  const rest = { bytes: bytes - first.length, code: 'bad-model', by } as const;
+  const parts = [first, await loadBytes(folder, weights, rest, hooks)] as const;
   const loaded = parts[0].length + parts[1].length;
   if (loaded === bytes) return parts;
   throw new DwsWebError(
@@ -37,7 +40,7 @@ async function loadParts(folder: URL, { graph, weights, bytes, name }: WebVarian
   );
 }
 
-/** What ONNX Runtime says when its own files are missing. */
+/** What ONNX Runtime says when it can't begin with a device. */
 const isNotStarted = (error: unknown): boolean => /no available backend found/.test(reasonOf(error));
 
 async function openSession(
@@ -57,10 +60,9 @@ async function openSession(
     return await exclusively(() => ort.InferenceSession.create(graph!, options));
   } catch (cause) {
     if (isNotStarted(cause)) {
-      const place = typeof ort.env.wasm.wasmPaths === 'string' ? ort.env.wasm.wasmPaths : 'beside its script';
       throw new DwsWebError(
-        'network',
-        `ONNX Runtime can't be started on ${device}; its files are looked for ${place}. Reload to try again. (${reasonOf(cause)})`,
+        'no-webgpu',
+        `ONNX Runtime can't be started on ${device}: ${reasonOf(cause)}. Use WebAssembly (device: 'wasm') instead.`,
         { cause },
       );
     }
@@ -85,7 +87,7 @@ export class EmbeddingModel {
     readonly variant: WebVariantName,
     /** Threads of WebAssembly that it runs on. */
     readonly threads: number,
-    /** Why it has fewer threads than were asked for; undefined when it has them. */
+    /** Why it has fewer threads than were asked for, or than the default; undefined when it has them. */
     readonly threadLimit: string | undefined,
     private readonly runtime: Runtime,
     private session: InferenceSession | undefined,
@@ -94,9 +96,15 @@ export class EmbeddingModel {
   /**
    * Fetches a model and makes it ready.
    *
+   * Some browsers (Firefox, now and then) never end to start ONNX Runtime with two threads or more. A start may take 20 s from when its
+   * files are there; then another one with one thread is begun, and `threadLimit` says so. That takes a whole copy of ONNX Runtime in
+   * `wasmPaths`, since a page or worker cannot load again what a bundler has put into it; without, loading fails with `start-timeout`:
+   * load the model with `threads: 1` in a new worker then. Where a bundler places ONNX Runtime's files (no `wasmPaths`), a start
+   * may take 5 minutes, in which they are fetched.
+   *
    * @param url the folder that `dws export --web` wrote, on any server
-   * @throws DwsWebError `network` when a file can't be fetched, `bad-model` when it is not what it should be, `no-webgpu`; the
-   *   signal's reason when it is aborted
+   * @throws DwsWebError `network` when a file can't be fetched, `bad-model` when it is not what it should be, `no-webgpu`, `blocked`
+   *   when the page's Content-Security-Policy forbids WebAssembly or a file, `start-timeout`; the signal's reason when it is aborted
    */
   static async load(
     url: string | URL,
@@ -105,7 +113,10 @@ export class EmbeddingModel {
     const hooks = { onProgress, signal };
     const folder = folderUrl(url);
     if (device === 'webgpu') await requireWebGpu();
-    const [info, runtime] = await Promise.all([loadInfo(folder, { signal }), openRuntime(device, runtimeOptions)]);
+    const [info, runtime] = await Promise.all([
+      loadInfo(folder, { signal }),
+      unlessAborted(openRuntime(device, runtimeOptions), signal),
+    ]);
     const chosen = variantOf(info, variant);
     const parts = await loadParts(folder, chosen, hooks);
     const session = await openSession(runtime, device, parts, chosen.weights);

@@ -1,9 +1,15 @@
-/** ONNX Runtime for browsers: which of its modules, where its files are, how many threads. */
+/** ONNX Runtime for browsers: started once, within a bounded time, with the threads that the page may have. */
 import type * as Ort from 'onnxruntime-web';
-import { DwsWebError, reasonOf } from './errors.js';
+import { DwsWebError } from './errors.js';
 import { folderUrl } from './load.js';
+import type { Device } from './ort-files.js';
+import { fetchWasm, importAnew, importOrt, startFault } from './ort-files.js';
+import type { PolicyWatch } from './policy.js';
+import { requireWebAssembly, watchPolicy } from './policy.js';
+import { startModel } from './start-model.js';
+import { defaultThreads, threadObstacle } from './threads.js';
 
-export type Device = 'webgpu' | 'wasm';
+export type { Device } from './ort-files.js';
 
 export interface RuntimeOptions {
   /**
@@ -15,13 +21,14 @@ export interface RuntimeOptions {
    *
    * Without it they are looked for beside ONNX Runtime's script: where a bundler (Vite, webpack) puts them, or in the
    * folder that an import map names. A module worker without a bundler has no import map; there, ONNX Runtime itself is
-   * imported from this folder as well: `ort.wasm.min.mjs` or `ort.webgpu.min.mjs`.
+   * imported from this folder as well: `ort.wasm.min.mjs` or `ort.webgpu.min.mjs`. So it is, anywhere, for a second start with
+   * one thread, where a first one with more does not end: see `EmbeddingModel.load`.
    */
   wasmPaths?: string | URL;
   /**
    * Threads of WebAssembly. More than one needs a page that is cross-origin isolated (`crossOriginIsolated`), which takes the headers
-   * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`. Default: half of the
-   * machine's, at most 4, where the page is isolated, else 1.
+   * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`, and a browser that gives it
+   * `SharedArrayBuffer`; else there is one, and `EmbeddingModel.threadLimit` says why. Default: half of the machine's, at most 4.
    */
   threads?: number;
 }
@@ -30,53 +37,87 @@ export interface RuntimeOptions {
 export interface Runtime {
   ort: typeof Ort;
   threads: number;
+  /** What kept it from more threads, or undefined. */
+  obstacle: string | undefined;
   /** Runs one job after the other: ONNX Runtime for browsers does not take two at a time. */
   exclusively<T>(job: () => Promise<T>): Promise<T>;
 }
 
-const modules: Record<Device, { load: () => Promise<typeof Ort>; file: string }> = {
-  wasm: { load: () => import('onnxruntime-web/wasm'), file: 'ort.wasm.min.mjs' },
-  webgpu: { load: () => import('onnxruntime-web/webgpu'), file: 'ort.webgpu.min.mjs' },
-};
+/**
+ * Seconds that a start may take once its files are there, many times what a slow phone needs. Where a bundler places them, their way is
+ * part of the start.
+ */
+const patience = { fetched: 20, bundled: 300 } as const;
 
-async function importOrt(device: Device, wasmPaths: URL | undefined): Promise<typeof Ort> {
-  const { load, file } = modules[device];
+/** What a start is made of; the same for a second one. */
+interface Start {
+  device: Device;
+  folder: URL | undefined;
+  policy: PolicyWatch;
+  wasm: ArrayBuffer | undefined;
+}
+
+/** @returns why it did not end, or undefined when it has */
+async function begin(
+  ort: typeof Ort,
+  threads: number,
+  { device, folder, policy, wasm }: Start,
+): Promise<string | undefined> {
+  const { env } = ort;
+  if (folder) env.wasm.wasmPaths = folder.href;
+  if (wasm) env.wasm.wasmBinary = wasm;
+  env.wasm.numThreads = threads;
+  const seconds = wasm ? patience.fetched : patience.bundled;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`it had not started with ${threads} threads after ${seconds} s`), 1000 * seconds);
+  });
+  // The start would wait for good: a worker that is blocked says nothing to ONNX Runtime.
+  const blocked = policy.until('worker-src').then(() => policy.blocked('worker-src'));
+  const session = ort.InferenceSession.create(startModel, { executionProviders: ['wasm'], logSeverityLevel: 3 });
   try {
-    return await load();
-  } catch (error) {
-    // No bundler and no import map.
-    const place = wasmPaths && new URL(file, wasmPaths).href;
-    const imported =
-      place === undefined
-        ? Promise.reject(error)
-        : (import(/* @vite-ignore */ /* webpackIgnore: true */ place) as Promise<typeof Ort>);
-    return imported.catch((cause: unknown) => {
-      throw new DwsWebError(
-        'network',
-        `ONNX Runtime can't be loaded${place ? ` from ${place}` : ' (give its folder as wasmPaths)'}: ${reasonOf(cause)}.`,
-        { cause },
-      );
-    });
+    return await Promise.race([session.then((made) => made.release()).then(() => undefined), late, blocked]);
+  } catch (cause) {
+    throw await startFault(device, folder, policy, cause);
+  } finally {
+    clearTimeout(timer);
+    // Else its 14 MB would stay.
+    delete env.wasm.wasmBinary;
   }
 }
 
-const isIsolated = (): boolean => (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
-
-const defaultThreads = (): number => Math.min(4, Math.ceil((globalThis.navigator?.hardwareConcurrency ?? 1) / 2));
+/** What has stuck cannot be undone; a second ONNX Runtime beside it can be had where the folder holds the whole of it. */
+async function beginAnew(start: Start, reason: string): Promise<typeof Ort> {
+  const ort = start.folder && (await importAnew(start.device, start.folder, start.policy).catch(() => undefined));
+  if (ort && (await begin(ort, 1, start)) === undefined) return ort;
+  throw new DwsWebError(
+    'start-timeout',
+    `ONNX Runtime can't be started here: ${reason}. Load the model with threads: 1, in a new worker or after the page was reloaded.`,
+  );
+}
 
 async function start(device: Device, { wasmPaths, threads = defaultThreads() }: RuntimeOptions): Promise<Runtime> {
+  await requireWebAssembly();
   const folder = wasmPaths === undefined ? undefined : folderUrl(wasmPaths);
-  const ort = await importOrt(device, folder);
-  const { wasm } = ort.env;
-  if (folder) wasm.wasmPaths = folder.href;
-  wasm.numThreads = isIsolated() ? threads : 1;
-  let last: Promise<unknown> = Promise.resolve();
-  const exclusively = <T>(job: () => Promise<T>): Promise<T> => {
-    const done = last.then(job);
-    last = done.catch(() => undefined);
-    return done;
-  };
-  return { ort, threads: wasm.numThreads, exclusively };
+  const policy = watchPolicy();
+  try {
+    const first = await importOrt(device, folder, policy);
+    const given: Start = { device, folder, policy, wasm: folder && (await fetchWasm(device, folder, policy)) };
+    const obstacle = threadObstacle();
+    const reason = await begin(first, obstacle === undefined ? threads : 1, given);
+    const ort = reason === undefined ? first : await beginAnew(given, reason);
+    let last: Promise<unknown> = Promise.resolve();
+    const exclusively = <T>(job: () => Promise<T>): Promise<T> => {
+      const done = last.then(job);
+      last = done.catch(() => undefined);
+      return done;
+    };
+    const got = ort.env.wasm.numThreads ?? 1;
+    const lacks = got < threads ? "this browser's WebAssembly has no threads" : undefined;
+    return { ort, threads: got, obstacle: reason ?? obstacle ?? lacks, exclusively };
+  } finally {
+    policy.stop();
+  }
 }
 
 const started = new Map<Device, Promise<Runtime>>();
@@ -85,24 +126,27 @@ const started = new Map<Device, Promise<Runtime>>();
  * Starts ONNX Runtime, or gives the one that this page or worker has started for the device: its files and threads stay
  * as they were then.
  *
- * @throws DwsWebError `network` when its module can't be loaded
+ * @throws DwsWebError `network` when a file of it can't be had, `blocked` when a policy forbids it, `start-timeout` when its start does
+ *   not end
  */
 export function openRuntime(device: Device, options: RuntimeOptions): Promise<Runtime> {
   const found = started.get(device);
   if (found) return found;
   const runtime = start(device, options);
   started.set(device, runtime);
-  runtime.catch(() => started.delete(device));
+  runtime.catch((error: unknown) => {
+    // What has stuck stays.
+    if (!(error instanceof DwsWebError && error.code === 'start-timeout')) started.delete(device);
+  });
   return runtime;
 }
 
-/** Why a runtime has fewer threads than were asked for, or undefined when it has them. */
-export function threadLimit({ threads }: Runtime, asked: number | undefined): string | undefined {
-  if (asked === undefined || threads >= asked) return undefined;
-  return isIsolated()
+/** Why a runtime has fewer threads than were asked for, or than it has by default; undefined when it has them. */
+export function threadLimit({ threads, obstacle }: Runtime, asked = defaultThreads()): string | undefined {
+  if (threads >= asked) return undefined;
+  return obstacle === undefined
     ? `ONNX Runtime was started with ${threads} of ${asked} threads before, and keeps that many until the page is loaded anew`
-    : `${threads} of ${asked} threads: the page is not cross-origin isolated; its server has to send ` +
-        `Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp`;
+    : `${threads} of ${asked} threads: ${obstacle}`;
 }
 
 interface Gpu {

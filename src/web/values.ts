@@ -6,6 +6,9 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 /** A whole number from 0 on. */
 export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
+/** Bytes that a file may have: more than WebAssembly can address. */
+export const mostBytes = 2 ** 32;
+
 export const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 
 export const isText = (value: unknown): value is string => typeof value === 'string';

@@ -1,7 +1,7 @@
 /** Parsers with a fault each, which fuzzing has to find. */
 import type { Target } from '../../bench/fuzz/target.js';
 import { textSeed } from '../../bench/fuzz/target.js';
-import { UserError } from '../../src/runner/errors.js';
+import { UserError } from '../../src/runner/base/errors.js';
 
 /** Memory that nobody gives back. */
 const kept: Uint8Array[] = [];

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { nodeCount } from '../../bench/models/graph.js';
 import type { Measured } from '../../bench/models/measure.js';
 import { tableFormats } from '../../bench/models/table.js';
-import { GraphBuilder } from '../../src/graph/builder.js';
+import { GraphBuilder } from '../../src/graph/builder/builder.js';
 
 const measured: Measured = {
   ...{ model: 'resnet18', batch: 10, size: 224, threads: 2, parameters: 11_504_000, nodes: 1234 },

@@ -2,10 +2,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { saveCheckpoint } from '../../src/runner/checkpoint.js';
+import { saveCheckpoint } from '../../src/runner/checkpoints/checkpoint.js';
 import { writeImageFolder } from '../helpers/images.js';
 import { pattern, temporaryFolder, truncated, writeFiles } from '../runner/data/images.js';
-import { smallCheckpoint } from '../runner/small-checkpoint.js';
+import { smallCheckpoint } from '../runner/checkpoints/small-checkpoint.js';
 import { dws } from './dws.js';
 
 const folder = temporaryFolder();
@@ -129,7 +129,9 @@ describe('places', () => {
 
   it('an output folder that holds a training already', async () => {
     await writeFiles(at('taken'), { 'checkpoint.safetensors': 'precious' });
-    expect(await refusal('--out', at('taken'))).toMatch(/holds a training already. Go on from it with --resume/);
+    expect(await refusal('--out', at('taken'))).toMatch(
+      /holds a training already \(checkpoint\.safetensors\)\. Go on from it with --resume/,
+    );
   });
 });
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Survey } from '../../src/runner/data/survey.js';
+import type { Survey } from '../../src/runner/survey/survey.js';
 import { writeImageFolder } from '../helpers/images.js';
 import { pattern, temporaryFolder, truncated, writeFiles } from '../runner/data/images.js';
 import { dws } from './dws.js';

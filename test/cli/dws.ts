@@ -18,16 +18,20 @@ export interface Circumstances {
   signal?: NodeJS.Signals;
   /** Called at that place, instead of a signal. */
   onMatch?: () => void;
-  env?: Record<string, string>;
+  /** Undefined ones are not there. */
+  env?: Record<string, string | undefined>;
   /** Limits of the shell, for example `-f 100`. */
   ulimit?: string;
   user?: { uid: number; gid: number };
+  /** Where the shell lets the output go: `> /dev/full`, `| head -1`. */
+  redirect?: string;
 }
 
 export function dws(args: readonly string[], circumstances: Circumstances = {}) {
-  const { cwd, interruptAt, signal = 'SIGINT', onMatch, env = {}, ulimit, user } = circumstances;
+  const { cwd, interruptAt, signal = 'SIGINT', onMatch, env = {}, ulimit, user, redirect } = circumstances;
   const program = [process.execPath, main, ...args];
-  const [file, ...rest] = ulimit ? ['bash', '-c', `ulimit ${ulimit}; exec "$0" "$@"`, ...program] : program;
+  const limited = ulimit ? `ulimit ${ulimit}; exec "$0" "$@"` : `set -o pipefail; "$0" "$@" ${redirect}`;
+  const [file, ...rest] = ulimit || redirect ? ['bash', '-c', limited, ...program] : program;
   return new Promise<Finished>((resolve, reject) => {
     const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
     const child = spawn(file!, rest, { cwd, stdio, env: { ...process.env, ...env }, ...user });

@@ -14,7 +14,12 @@ describe('dws export', () => {
     [[], 'say what to write: a file with -o model.onnx, or a folder for web pages with --web DIR'],
     [['-o', 'a.onnx', '--variants', 'fp16'], '--variants has no meaning for -o a.onnx'],
     [['-o', 'a.onnx', '--data-path', 'data'], '--data-path has no meaning for -o a.onnx'],
-    [['--web', 'site', '--variants', 'fp16,int4'], "'fp16,int4' is invalid. Known: fp32, fp16, int8."],
+    [['--web', 'site', '--with-resize'], '--with-resize belongs to -o model.onnx'],
+    [['-o', 'a.safetensors', '--with-resize'], '--with-resize has no meaning for a.safetensors'],
+    [
+      ['--web', 'site', '--variants', 'fp16,int4'],
+      "'fp16,int4' is invalid. Did you mean int8? Known: fp32, fp16, int8.",
+    ],
     [['--web', ''], 'Give a path.'],
     [['--web', 'site'], "can't read nowhere.safetensors"],
   ])('%j', async (args, message) => {

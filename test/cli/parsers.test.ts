@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { integer, listOf, number, oneOf, path } from '../../src/cli/parsers.js';
+import { preprocessingRules } from '../../src/graph/preprocessing.js';
+import { colors, integer, listOf, number, oneOf, path } from '../../src/cli/parsers.js';
 
 describe('numbers', () => {
   it('reads decimal and scientific notation', () => {
@@ -26,6 +27,16 @@ describe('numbers', () => {
   });
 });
 
+describe('colors', () => {
+  it('are a number for red, green and blue', () => {
+    expect(colors(preprocessingRules.mean)('0.5, 0.4,0')).toEqual([0.5, 0.4, 0]);
+  });
+
+  it.each(['0.5', '0.5,0.5', '0.5,,0.5', '0.5,0.5,x', '127,127,127'])('are refused: %j', (text) => {
+    expect(() => colors(preprocessingRules.mean)(text)).toThrow('Give three numbers in [0, 1], of red, green and blue');
+  });
+});
+
 describe('lists', () => {
   it('are numbers with commas between them, or nothing', () => {
     expect(listOf(integer({ min: 0 }))('20,40, 60')).toEqual([20, 40, 60]);
@@ -39,7 +50,8 @@ describe('lists', () => {
 
 it('a choice lists what is known', () => {
   expect(oneOf(['sgd', 'adam'])('adam')).toBe('adam');
-  expect(() => oneOf(['sgd', 'adam'])('toString')).toThrow('Known: sgd, adam.');
+  expect(() => oneOf(['sgd', 'adam'])('toString')).toThrow(/^Known: sgd, adam\.$/);
+  expect(() => oneOf(['fp16', 'int8'])('fp61')).toThrow('Did you mean fp16? Known: fp16, int8.');
 });
 
 it('a path is not empty', () => {

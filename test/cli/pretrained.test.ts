@@ -3,13 +3,13 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { describeNetwork } from '../../src/graph/flat.js';
-import { initialTensors } from '../../src/graph/init.js';
-import type { TensorSpec } from '../../src/graph/state.js';
-import { elementCount } from '../../src/graph/state.js';
-import { loadCheckpoint } from '../../src/runner/checkpoint.js';
-import type { SafetensorsTensor } from '../../src/runner/safetensors.js';
-import { encodeSafetensors, float32Bytes } from '../../src/runner/safetensors.js';
+import { describeNetwork } from '../../src/graph/step/describe.js';
+import { initialTensors } from '../../src/graph/state/init.js';
+import type { TensorSpec } from '../../src/graph/state/state.js';
+import { elementCount } from '../../src/graph/onnx/types.js';
+import { loadCheckpoint } from '../../src/runner/checkpoints/checkpoint.js';
+import type { SafetensorsTensor } from '../../src/runner/formats/safetensors.js';
+import { decodeSafetensors, encodeSafetensors, float32Bytes } from '../../src/runner/formats/safetensors.js';
 import { writeImageFolder } from '../helpers/images.js';
 import { temporaryFolder } from '../runner/data/images.js';
 import { dws } from './dws.js';
@@ -56,6 +56,8 @@ beforeAll(async () => {
 });
 afterEach(() => void vi.unstubAllEnvs());
 
+const same = (a: Float32Array, b: Float32Array) => Buffer.from(float32Bytes(a)).equals(float32Bytes(b));
+
 /** The error of a training; it has no stack. */
 async function refusal(args: string): Promise<string> {
   const { code, stderr } = await train(args);
@@ -70,14 +72,13 @@ describe('--pretrained', () => {
     // Nothing moves: what is saved is what was loaded.
     const still = '--lr 0 --lr-beta 0 --freeze-bn --epochs 1';
     const { code, stdout } = await train(`--pretrained weights.safetensors --out still ${still}`);
-    expect(stdout).toContain('note: 100 tensors are those of weights.safetensors (safetensors)');
+    expect(stdout).toContain('note: 100 tensors are those of weights.safetensors (safetensors), at module');
     expect(stdout).toMatch(/note: 4 tensors start from random values:\n {2}base_net.fc.weight\n {2}base_net.fc.bias/);
     expect(stdout).toMatch(/note: 2 tensors of weights.safetensors are not used:\n {2}module.fc.weight/);
     expect(code).toBe(0);
 
     const { state, metadata } = await loadCheckpoint(at('still', 'checkpoint.safetensors'));
     const { bodyCount } = layout;
-    const same = (a: Float32Array, b: Float32Array) => Buffer.from(float32Bytes(a)).equals(float32Bytes(b));
     expect(same(state['params']!.subarray(0, bodyCount), theirs.params.subarray(0, bodyCount))).toBe(true);
     expect(same(state['params']!.subarray(bodyCount), initialTensors(layout.params, 3).subarray(bodyCount))).toBe(true);
     expect(same(state['buffers']!, theirs.buffers)).toBe(true);
@@ -91,7 +92,7 @@ describe('--pretrained', () => {
     await train('--pretrained moved.safetensors --epochs 1 --out halves');
     await rename(at('moved.safetensors'), at('weights.safetensors'));
     const resumed = await train('--resume halves/checkpoint.safetensors --epochs 2');
-    expect(resumed.stdout).not.toContain('note:');
+    expect(resumed.stdout).not.toMatch(/note: (unlike|from|took)/);
     expect(resumed.code).toBe(0);
     const [whole, halves] = ['whole', 'halves'].map((out) => readFile(at(out, 'checkpoint.safetensors')));
     expect((await whole!).equals(await halves!)).toBe(true);
@@ -106,6 +107,41 @@ describe('--pretrained', () => {
       /--pretrained other.safetensors: the training of halves.checkpoint.safetensors began with another file of weights/,
     );
     expect(await refusal(`${resume} --epochs 4 --use-pretrained`)).toMatch(/--use-pretrained: .* another file/);
+  });
+
+  it('takes a checkpoint of another training, on other classes too, as --resume says that does not', async () => {
+    const still = '--lr 0 --lr-beta 0 --freeze-bn --epochs 1';
+    const checkpoint = path.join('still', 'checkpoint.safetensors');
+    const message = await refusal(`--resume ${checkpoint} --epochs 2 --classes 9`);
+    expect(message).toMatch(/made with --classes \d, this run has --classes 9\. A new training on other classes/);
+    expect(message).toContain(`--pretrained ${checkpoint} in place of --resume`);
+    const { code, stdout } = await train(`--pretrained ${checkpoint} --classes 9 --out again ${still}`);
+    expect(stdout).toContain('note: 104 tensors are those of checkpoint.safetensors (safetensors), at base_net');
+    expect(code).toBe(0);
+    const [was, now] = await Promise.all(
+      ['still', 'again'].map((run) => loadCheckpoint(at(run, 'checkpoint.safetensors'))),
+    );
+    for (const vector of ['params', 'buffers']) expect(same(now!.state[vector]!, was!.state[vector]!)).toBe(true);
+    expect(now!.state['beta']).toHaveLength(9);
+  });
+
+  it('of a file with two networks wants to be told which, and holds a resumed run to it', async () => {
+    const read = decodeSafetensors(new Uint8Array(await readFile(at('weights.safetensors'))), 'weights');
+    const under = (place: string) =>
+      read.tensors.map((tensor) => ({ ...tensor, name: tensor.name.replace('module', place) }));
+    await writeFile(
+      at('two.safetensors'),
+      Buffer.concat(encodeSafetensors([...under('student'), ...under('teacher')])),
+    );
+    expect(await refusal('--pretrained two.safetensors --out refused')).toContain(
+      'holds weights of this network at 2 places: student, teacher. Say which with --weights-at',
+    );
+    const run = '--epochs 1 --pretrained two.safetensors --weights-at teacher';
+    const { stdout } = await train(`${run} --out chosen`);
+    expect(stdout).toContain('are those of two.safetensors (safetensors), at teacher');
+    const resume = '--resume chosen/checkpoint.safetensors --epochs 2 --pretrained two.safetensors';
+    expect(await refusal(`${resume} --weights-at student`)).toContain('began with another file of weights');
+    expect((await train(`${resume} --weights-at teacher`)).code).toBe(0);
   });
 
   it('is refused when a run from random weights is resumed', async () => {
@@ -149,6 +185,10 @@ describe('--use-pretrained', () => {
     expect(await refusal('--use-pretrained --pretrained weights.safetensors')).toMatch(
       /--use-pretrained and --pretrained weights.safetensors: .* Leave one out/,
     );
+  });
+
+  it('is not what --weights-at chooses in', async () => {
+    expect(await refusal('--weights-at teacher')).toMatch(/--weights-at teacher .*give --pretrained FILE too/);
   });
 
   it('is asked for when there is only --weights', async () => {

@@ -5,7 +5,7 @@ import { optionTexts } from '../../src/cli/option-texts.js';
 import { optionTable } from '../../src/runner/reproduce/options.js';
 import { writeImageFolder } from '../helpers/images.js';
 import { temporaryFolder } from '../runner/data/images.js';
-import { trainSmall } from '../runner/train-options.js';
+import { trainSmall } from '../runner/training/train-options.js';
 import { dws } from './dws.js';
 
 const folder = temporaryFolder();

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Terminal } from '../../src/cli/terminal.js';
 import { TrainProgress } from '../../src/cli/train-progress.js';
-import type { TrainEvent } from '../../src/runner/train.js';
+import type { TrainEvent } from '../../src/runner/training/events.js';
 import { recorder } from './recorder.js';
 
 type Steps = Extract<TrainEvent, { kind: 'steps' }>;
@@ -15,9 +15,9 @@ const steps = (event: Partial<Steps>): Steps => ({
   stepsDone: 1,
   stepsPerEpoch: 100,
   loss: 0.5,
-  pairs: 123.4,
+  statistics: { pairs: 123.4 },
   lr: 1e-4,
-  lrBeta: 0.1,
+  rates: { beta: 0.1 },
   stepSeconds: 0.4,
   dataSeconds: 0,
   stepsPerRun: 1,
@@ -89,6 +89,18 @@ it('shows how much of a download is there, on a terminal', () => {
   vi.stubEnv('TERM', 'xterm');
   const event: TrainEvent = { kind: 'download-progress', file: 'a.pth', done: 1_234_567, total: 102_530_333 };
   expect(printed([event], { isTTY: true, columns: 200 })).toContain('downloading a.pth 1.2 MB/102.5 MB');
+});
+
+it('calls a checkpoint the best so far, and says when that is not better than the untrained network', () => {
+  const evaluated = (step: number, recall: number): TrainEvent[] => [
+    { kind: 'eval', epoch: step - 1, step, recall: { 1: recall }, seconds: 1 },
+    ...(step > 0 ? [{ kind: 'checkpoint', path: 'a', step, best: true } as const] : []),
+  ];
+  const text = printed([evaluated(0, 0.308), evaluated(1, 0.153), evaluated(2, 0.392)].flat());
+  expect(text.match(/saved.*/g)).toEqual([
+    'saved a (best so far, but not better than the .308 before training)',
+    'saved a (best so far)',
+  ]);
 });
 
 it('tells only of files that are there', () => {

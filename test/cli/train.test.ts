@@ -100,7 +100,12 @@ it('doctor finds what this machine can train on', async () => {
 });
 
 it('help and version are no errors, an unknown command is', async () => {
-  expect((await inFolder('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  for (const flag of ['--version', '-v', '-V'])
+    expect(await inFolder(flag)).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    });
   expect((await inFolder('train --help')).code).toBe(0);
   expect(await inFolder('trian')).toMatchObject({ code: 1, stderr: expect.stringContaining('Did you mean train?') });
 });

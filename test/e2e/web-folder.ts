@@ -3,13 +3,12 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sharp } from 'sharp';
 import sharp from 'sharp';
-import { describeNetwork } from '../../src/graph/flat.js';
-import { initialState } from '../../src/graph/init.js';
+import { describeNetwork, initialState } from '../../src/graph/step/describe.js';
 import type { TrainingOptions } from '../../src/graph/options.js';
-import { saveCheckpoint } from '../../src/runner/checkpoint.js';
-import { makeGallery } from '../../src/runner/gallery.js';
-import { exportWeb } from '../../src/runner/web-export.js';
-import { smallMetadata } from '../runner/small-checkpoint.js';
+import { saveCheckpoint } from '../../src/runner/checkpoints/checkpoint.js';
+import { makeGallery } from '../../src/runner/shipping/gallery.js';
+import { exportWeb } from '../../src/runner/shipping/web-export.js';
+import { smallMetadata } from '../runner/checkpoints/small-checkpoint.js';
 
 const colors = ['#c8102e', '#00843d', '#1f3fbf', '#f2c200'];
 const imagesPerClass = 6;

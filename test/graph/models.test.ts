@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { describeNetwork } from '../../src/graph/flat.js';
+import { describeNetwork } from '../../src/graph/step/describe.js';
 import { backbones } from '../../src/graph/models/index.js';
 
 /** Of torchvision's state_dicts with 512 outputs and a head of 128: counts, and SHA-256 of all names and shapes in order. */

@@ -42,22 +42,30 @@ export interface TestServer {
 /** Headers under which browsers allow SharedArrayBuffer, and so threads. */
 const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 
+interface ServeOptions {
+  isolated?: boolean;
+  cached?: boolean;
+  headers?: Record<string, string>;
+}
+
 /**
  * Serves folders on loopback.
  *
  * @param mounts folder by URL prefix, such as `{ '/': 'dist', '/ort/': 'node_modules/onnxruntime-web/dist' }`; longest first
  * @param isolated whether pages may use threads
  * @param cached whether browsers may keep what they get
+ * @param headers of every answer
  */
 export async function serve(
   mounts: Record<string, string>,
-  { isolated = false, cached = false } = {},
+  { isolated = false, cached = false, headers = {} }: ServeOptions = {},
 ): Promise<TestServer> {
   const handlers = Object.entries(mounts)
     .sort(([a], [b]) => b.length - a.length)
     .map(([prefix, folder]) => ({ prefix, handle: sirv(folder, { dev: true, etag: false }) }));
   const server = createServer((request, response) => {
-    if (isolated) for (const [name, value] of Object.entries(isolation)) response.setHeader(name, value);
+    const given = { ...(isolated && isolation), ...headers };
+    for (const [name, value] of Object.entries(given)) response.setHeader(name, value);
     if (cached) response.setHeader('Cache-Control', 'max-age=3600');
     const mount = handlers.find(({ prefix }) => request.url!.startsWith(prefix));
     const missing = () => void response.writeHead(404).end();

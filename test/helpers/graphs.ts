@@ -1,15 +1,15 @@
 /** Runs small graphs, and holds gradients against finite differences. */
 import * as ort from 'onnxruntime-node';
 import { expect } from 'vitest';
-import { gradients } from '../../src/graph/autodiff.js';
-import type { Value } from '../../src/graph/builder.js';
-import { GraphBuilder } from '../../src/graph/builder.js';
+import { gradients } from '../../src/graph/builder/gradients.js';
+import type { Value } from '../../src/graph/builder/builder.js';
+import { GraphBuilder } from '../../src/graph/builder/builder.js';
 import { encodeModel } from '../../src/graph/onnx/schema.js';
 import { mul } from '../../src/graph/ops/arithmetic.js';
 import { sum } from '../../src/graph/ops/reduce.js';
 import { reshape } from '../../src/graph/ops/shape.js';
-import { Philox } from '../../src/graph/philox.js';
-import { elementCount } from '../../src/graph/state.js';
+import { Philox } from '../../src/graph/state/philox.js';
+import { elementCount } from '../../src/graph/onnx/types.js';
 
 export type Build = (g: GraphBuilder, ...inputs: Value[]) => Value;
 

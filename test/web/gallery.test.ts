@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { GalleryInfo } from '../../src/graph/gallery.js';
-import type { WebModelInfo } from '../../src/graph/web-model.js';
+import type { GalleryInfo } from '../../src/graph/artifacts/gallery.js';
+import type { WebModelInfo } from '../../src/graph/artifacts/web-model.js';
 import { Gallery } from '../../src/web/gallery.js';
 import type { TestServer } from '../helpers/chromium.js';
 import { serve } from '../helpers/chromium.js';
@@ -94,6 +94,7 @@ describe('Gallery', () => {
       { format: 2 as never },
       { count: 6 },
       { dim: 0 },
+      { count: 0, ids: [], labels: [], dim: 2 ** 40 },
       { dtype: 'float64' as never },
       { dtype: 'int8' as const },
       { labels: [] },

@@ -28,6 +28,23 @@ describe('readImage', () => {
     await expect(readImage(new Blob([png]))).rejects.toThrow(/100 megapixels \(10000 x 10000\); 50 are the most/);
   });
 
+  it('refuses a JPEG in CMYK, with a profile and without', async () => {
+    for (const image of [pattern(8, 8), pattern(8, 8).withIccProfile('cmyk')]) {
+      const jpeg = await image.toColourspace('cmyk').jpeg().toBuffer();
+      await expect(readImage(new File([jpeg], 'print.jpg'))).rejects.toEqual(code('not-an-image'));
+      await expect(readImage(new File([jpeg], 'print.jpg'))).rejects.toThrow(
+        /print.jpg is a JPEG in CMYK.*Save it in RGB/,
+      );
+    }
+  });
+
+  it('refuses a file that is cut short', async () => {
+    const jpeg = await pattern(50, 50).jpeg().toBuffer();
+    const half = new File([jpeg.subarray(0, jpeg.length / 2)], 'photo.jpg');
+    await expect(readImage(half)).rejects.toEqual(code('not-an-image'));
+    await expect(readImage(half)).rejects.toThrow(/photo.jpg is cut short: its end is missing/);
+  });
+
   it('refuses pixels above the limit and of the wrong length', async () => {
     const data = new Uint8Array(8);
     await expect(readImage({ data, width: pixelLimit + 1, height: 1 })).rejects.toEqual(code('too-large'));

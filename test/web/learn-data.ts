@@ -1,5 +1,5 @@
 /** Features and heads for tests of learning: random, with classes that lie apart. */
-import { Philox } from '../../src/graph/philox.js';
+import { Philox } from '../../src/graph/state/philox.js';
 
 export const random = (index: number): Philox => new Philox(11, 'init', index);
 

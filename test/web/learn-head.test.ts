@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { WebModelInfo } from '../../src/graph/web-model.js';
+import type { WebModelInfo } from '../../src/graph/artifacts/web-model.js';
 import { applyHead, fetchHead } from '../../src/web/learn-head.js';
 import { normals, randomHead } from './learn-data.js';
 

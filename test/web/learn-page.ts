@@ -1,7 +1,7 @@
 /** What learn.test.ts runs in a browser. */
 import { env, InferenceSession, Tensor } from 'onnxruntime-web/wasm';
-import type { HeadTrainingOptions } from '../../src/graph/head-training.js';
-import { buildHeadGradientModel } from '../../src/graph/head-training.js';
+import type { HeadTrainingOptions } from '../../src/graph/artifacts/head-training.js';
+import { buildHeadGradientModel } from '../../src/graph/artifacts/head-training.js';
 import { HeadTrainer } from '../../src/web/learn.js';
 
 env.wasm.wasmPaths = '/ort/';

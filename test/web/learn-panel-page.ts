@@ -1,6 +1,6 @@
 /** The learn panel of the example page, on a model that sees colors only. */
 import { DwsWebError } from '../../src/web/errors.js';
-import type { WebModelInfo } from '../../src/graph/web-model.js';
+import type { WebModelInfo } from '../../src/graph/artifacts/web-model.js';
 import { mountLearnPanel } from '../../examples/web/src/learn/panel.js';
 import '../../examples/web/src/style/main.css';
 import { applyHead } from '../../src/web/learn-head.js';
@@ -34,6 +34,7 @@ mountLearnPanel(document.getElementById('learn') as HTMLElement, {
     const features = await colors(image);
     return { features, embedding: applyHead(head, features) };
   },
+  searchWith: () => Promise.resolve(),
   info,
   headUrl: URL.createObjectURL(new Blob([params as Float32Array<ArrayBuffer>])),
 });

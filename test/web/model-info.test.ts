@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
-import type { WebModelInfo } from '../../src/graph/web-model.js';
+import type { WebModelInfo } from '../../src/graph/artifacts/web-model.js';
 import { isBelow } from '../../src/web/load.js';
 import { loadInfo, variantOf } from '../../src/web/model-info.js';
 
@@ -62,6 +62,13 @@ it.each<[string, object]>([
   ['a head of another size', { embedDim: 3 }],
   ['a head that begins between two numbers', { head: { ...info.head, bias: { offset: 25, shape: [2] } } }],
   ['a head in two far places', { head: { ...info.head, bias: { offset: 2 ** 40, shape: [2] } } }],
+  ['images prepared in a way that is not known', { preprocessing: { imageSize: 32, filter: 'bicubic' } }],
+  ['a variant of a terabyte', { variants: [{ ...info.variants[0], bytes: 2 ** 40 }] }],
+  [
+    'a head a terabyte away',
+    { head: { ...info.head, weight: { offset: 2 ** 40, shape: [2, 3] }, bias: { offset: 2 ** 40 + 24, shape: [2] } } },
+  ],
+  ['images of a million pixels a side', { imageSize: 2 ** 20 }],
   ['a huge head', { featDim: 2 ** 30, head: { ...info.head, weight: { offset: 0, shape: [2, 2 ** 30] } } }],
 ])('%s is refused', async (_, changes) => {
   await refusal({ ...info, ...changes }).toEqual(badModel(/does not describe a model whole/));

@@ -2,7 +2,7 @@
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { WebModelInfo } from '../../src/graph/web-model.js';
+import type { WebModelInfo } from '../../src/graph/artifacts/web-model.js';
 import { EmbeddingModel } from '../../src/web/model.js';
 import type { TestServer } from '../helpers/chromium.js';
 import { serve } from '../helpers/chromium.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Philox } from '../../src/graph/philox.js';
+import { Philox } from '../../src/graph/state/philox.js';
 import type { Rows } from '../../src/web/search.js';
 import { Search } from '../../src/web/search.js';
 

@@ -2,26 +2,34 @@
 import path from 'node:path';
 import type { Sharp } from 'sharp';
 import sharp from 'sharp';
-import { describeNetwork } from '../../src/graph/flat.js';
-import { initialState } from '../../src/graph/init.js';
+import { describeNetwork, initialState } from '../../src/graph/step/describe.js';
 import type { TrainingOptions } from '../../src/graph/options.js';
-import { saveCheckpoint } from '../../src/runner/checkpoint.js';
-import { embedImages } from '../../src/runner/embed.js';
-import { exportWeb } from '../../src/runner/web-export.js';
+import type { PreprocessingOptions } from '../../src/graph/preprocessing.js';
+import { saveCheckpoint } from '../../src/runner/checkpoints/checkpoint.js';
+import { embedImages } from '../../src/runner/evaluation/embed.js';
+import { exportWeb } from '../../src/runner/shipping/web-export.js';
 import { pattern, writeFiles } from '../runner/data/images.js';
-import { smallMetadata } from '../runner/small-checkpoint.js';
+import { smallMetadata } from '../runner/checkpoints/small-checkpoint.js';
 
 export const inference = { device: 'cpu', deviceId: 0, threads: 1, workers: 0, skipBad: false } as const;
 
-export async function writeCheckpoint(file: string, { embedDim = 16, seed = 3 } = {}): Promise<void> {
-  const small = { model: 'squeezenet1_1', featDim: 32, embedDim, imageSize: 64 };
-  const options: TrainingOptions = { ...smallMetadata().options, ...small };
-  const metadata = { ...smallMetadata(), options, runOptions: { resize: 'stretch' } };
-  await saveCheckpoint(file, { layout: describeNetwork(options), state: initialState(options, seed), metadata });
+export interface SmallCheckpoint extends Partial<PreprocessingOptions> {
+  embedDim?: number;
+  seed?: number;
+}
+
+/** @param options what is made of images, stretched to 64 px unless given */
+export async function writeCheckpoint(file: string, options: SmallCheckpoint = {}): Promise<void> {
+  const { embedDim = 16, seed = 3, mean, std, imageSize = 64, ...squares } = options;
+  const small = { model: 'squeezenet1_1', featDim: 32, embedDim, imageSize, mean, std };
+  const training: TrainingOptions = { ...smallMetadata().options, ...small };
+  const runOptions = { resize: 'stretch', filter: 'triangle', ...squares };
+  const metadata = { ...smallMetadata(), options: training, runOptions };
+  await saveCheckpoint(file, { layout: describeNetwork(training), state: initialState(training, seed), metadata });
 }
 
 /** A drawing of two shapes in colors by `seed`. */
-function drawing(width: number, height: number, seed: number, opacity = 1): Sharp {
+export function drawing(width: number, height: number, seed: number, opacity = 1): Sharp {
   const color = (i: number) => `hsl(${(seed * 67 + i * 140) % 360} 80% ${30 + ((seed * 13 + i * 20) % 40)}%)`;
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1" preserveAspectRatio="none" width="${width}" height="${height}">
     <rect x="0.05" y="${0.1 + (seed % 3) / 10}" width="0.6" height="0.4" fill="${color(0)}" opacity="${opacity}"/>
@@ -29,11 +37,10 @@ function drawing(width: number, height: number, seed: number, opacity = 1): Shar
   return sharp(Buffer.from(svg)).toColourspace('srgb');
 }
 
-const onWhite = (image: Sharp) => image.flatten({ background: '#fff' });
+export const onWhite = (image: Sharp) => image.flatten({ background: '#fff' });
 
 /**
- * By name: sizes on both sides of the network's, alpha, gray, palette, turned by EXIF. In formats that all decoders read alike; libvips
- * decodes large WebP and JPEG files to smaller sizes, which differs from resizing, as does enlarging before turning.
+ * By name: sizes on both sides of the network's, alpha, gray, palette, turned by EXIF. In formats that all decoders read alike.
  */
 const drawings: Record<string, Sharp> = {
   'icons/small.png': onWhite(drawing(20, 20, 1)),
@@ -62,10 +69,14 @@ export interface SmallModel {
 }
 
 /** Writes ROOT/{small.safetensors,model/,images/}. */
-export async function makeSmallModel(root: string, variants: ('fp16' | 'int8')[] = []): Promise<SmallModel> {
+export async function makeSmallModel(
+  root: string,
+  variants: ('fp16' | 'int8')[] = [],
+  options: SmallCheckpoint = {},
+): Promise<SmallModel> {
   const at = (name: string) => path.join(root, name);
   const [checkpoint, model, images] = [at('small.safetensors'), at('model'), at('images')];
-  await writeCheckpoint(checkpoint);
+  await writeCheckpoint(checkpoint, options);
   await writeFiles(images, drawings);
   await exportWeb(checkpoint, model, { variants, skipBad: false, workers: 0, threads: 1 });
   const names = Object.keys(drawings);

@@ -2,7 +2,7 @@
 import { realpathSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { openData } from '../../../src/runner/data/open-data.js';
+import { openData } from '../../../src/runner/data-sets/open-data.js';
 import type { Target } from '../target.js';
 import { textSeed } from '../target.js';
 

@@ -1,14 +1,16 @@
 /** What a run leaves in its folder, and another program may have changed. */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { loadCheckpoint, matchCheckpoint, saveCheckpoint } from '../../../src/runner/checkpoint.js';
-import { checkpointDigest } from '../../../src/runner/checkpoint-metadata.js';
-import { readMetrics, MetricsWriter } from '../../../src/runner/metrics.js';
-import { newestCheckpoint } from '../../../src/runner/newest-checkpoint.js';
-import { changedOptions } from '../../../src/runner/resume.js';
-import { decodeSafetensors } from '../../../src/runner/safetensors.js';
+import { Philox } from '../../../src/graph/state/philox.js';
+import type { Checkpoint } from '../../../src/runner/checkpoints/checkpoint.js';
+import { loadCheckpoint, matchCheckpoint, saveCheckpoint } from '../../../src/runner/checkpoints/checkpoint.js';
+import { checkpointDigest } from '../../../src/runner/checkpoints/metadata.js';
+import { readMetrics, MetricsWriter } from '../../../src/runner/training/metrics-file.js';
+import { newestCheckpoint } from '../../../src/runner/checkpoints/newest.js';
+import { changedOptions } from '../../../src/runner/training/resume.js';
+import { decodeSafetensors } from '../../../src/runner/formats/safetensors.js';
 import { bytesOf, little } from '../../../test/runner/weights/pickles.js';
-import { smallCheckpoint, smallLayout } from '../../../test/runner/small-checkpoint.js';
+import { smallCheckpoint, smallLayout } from '../../../test/runner/checkpoints/small-checkpoint.js';
 import { mutateJson } from '../json.js';
 import type { Seed, Target } from '../target.js';
 
@@ -88,11 +90,39 @@ async function readCheckpoint(bytes: Uint8Array, folder: string): Promise<void> 
   const checkpoint = await loadCheckpoint(file);
   if (newest.checkpoint === undefined) throw new Error('a whole checkpoint is not the newest of its folder');
   const { options, seed } = checkpoint.metadata;
+  requireHonest(checkpoint);
   matchCheckpoint(checkpoint, { options, layout: smallLayout });
   changedOptions(checkpoint, { training: smallCheckpoint().metadata.options, recorded: {}, seed });
   for (const [name, values] of Object.entries(checkpoint.state)) {
     if (!(values instanceof Float32Array)) throw new Error(`${name} holds no numbers`);
+    if (!values.every(Number.isFinite)) throw new Error(`${name} holds numbers that are not finite`);
   }
+}
+
+const largestFloat = 3.4028234663852886e38;
+const mostThreads = 1024;
+
+/**
+ * A right SHA-256 says nothing of who wrote a file: what it says of its training is to be what one can have had.
+ *
+ * @throws Error, or what random numbers throw for steps that they do not tell apart
+ */
+function requireHonest({ metadata }: Checkpoint): void {
+  const { options, runOptions, epoch, epochStep, step, seed, best, rollbacks = 0 } = metadata;
+  const said = Object.entries({ ...options, ...runOptions });
+  for (const [name, value] of said) {
+    if (!/^[A-Za-z]\w{0,63}$/.test(name)) throw new Error(`an option named ${JSON.stringify(name)}`);
+    const values: unknown[] = Array.isArray(value) ? value : [value];
+    if (values.some((one) => typeof one === 'number' && !(Math.abs(one) <= largestFloat)))
+      throw new Error(`${name} is beyond float32`);
+    if (values.some((one) => typeof one === 'string' && /[<>\p{C}]/u.test(one))) throw new Error(`${name} is no word`);
+  }
+  const { threads = 1, batchNum = 1 } = runOptions as { threads?: number; batchNum?: number };
+  if (threads > mostThreads) throw new Error(`${threads} threads`);
+  if (epochStep > step || (best && (best.step > step || best.recall > 1)))
+    throw new Error('steps that contradict each other');
+  new Philox(seed, 'sampling', epoch, epochStep);
+  new Philox(seed, 'sampling', epoch, rollbacks * batchNum);
 }
 
 const records = [
@@ -115,7 +145,7 @@ const records = [
 async function readRunMetrics(bytes: Uint8Array, folder: string): Promise<void> {
   const file = path.join(folder, 'metrics.jsonl');
   await writeFile(file, bytes);
-  const writer = await MetricsWriter.open(file, 1);
+  const writer = await MetricsWriter.open(file, { step: 1, goesOnHere: true });
   await writer.close();
   if ((await readMetrics(file)).some(({ step }) => step > 1)) throw new Error('records after the step are left');
   await writeFile(file, bytes);

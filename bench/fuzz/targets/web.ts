@@ -2,15 +2,17 @@
 import { realpath, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
-import type { GalleryInfo } from '../../../src/graph/gallery.js';
-import { galleryFile } from '../../../src/graph/gallery.js';
-import type { WebModelInfo } from '../../../src/graph/web-model.js';
-import { webModelFile, webVariantNames } from '../../../src/graph/web-model.js';
-import { fileBelow, namesOf } from '../../../src/runner/demo-files.js';
+import type { GalleryInfo } from '../../../src/graph/artifacts/gallery.js';
+import { galleryFile } from '../../../src/graph/artifacts/gallery.js';
+import type { WebModelInfo } from '../../../src/graph/artifacts/web-model.js';
+import { webModelFile, webVariantNames } from '../../../src/graph/artifacts/web-model.js';
+import { fileBelow, namesOf } from '../../../src/runner/shipping/demo-files.js';
 import { Gallery } from '../../../src/web/gallery.js';
 import { imageSize } from '../../../src/web/image-size.js';
+import { loadHead, saveHead } from '../../../src/web/learn-file.js';
 import { fetchHead } from '../../../src/web/learn-head.js';
 import { loadInfo, variantOf } from '../../../src/web/model-info.js';
+import { bmpHeader } from '../../../test/helpers/bmp.js';
 import { mutateJson } from '../json.js';
 import type { Target } from '../target.js';
 import { bytesSeed, textSeed } from '../target.js';
@@ -87,10 +89,8 @@ async function readModel(bytes: Uint8Array): Promise<void> {
   });
 }
 
-/** A bitmap's header; sharp writes none. */
-const bitmap = new Uint8Array(54);
-bitmap.set(Buffer.from('BM'));
-bitmap.set([54, 0, 0, 0, 40, 0, 0, 0, 7, 0, 0, 0, 5, 0, 0, 0], 10);
+/** Sharp writes none. */
+const bitmap = new Uint8Array(bmpHeader({ width: 7, height: 5, bits: 24, pixels: 0 }));
 
 async function images(): Promise<Uint8Array[]> {
   const image = () => sharp({ create: { width: 7, height: 5, channels: 4, background: '#1238' } });
@@ -106,6 +106,17 @@ export const web: Target[] = [
     read: readGallery,
   },
   { name: 'web-model', seeds: async () => [textSeed(JSON.stringify(model), mutateJson)], read: readModel },
+  {
+    name: 'web-head',
+    seeds: async () => {
+      const file = saveHead({ featDim: 3, embedDim: 2, params: new Float32Array(8).fill(0.5) }, model);
+      return [bytesSeed(new Uint8Array(await file.arrayBuffer()))];
+    },
+    read: async (bytes) => {
+      const { params } = await loadHead(new Blob([Uint8Array.from(bytes)]), model);
+      if (params.length !== 8 || params.some((value) => value !== 0.5)) throw new Error('another head than was saved');
+    },
+  },
   {
     name: 'image-size',
     seeds: async () => (await images()).map((each) => bytesSeed(each)),

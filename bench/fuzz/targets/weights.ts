@@ -3,13 +3,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encodeModel } from '../../../src/graph/onnx/schema.js';
-import { UserError } from '../../../src/runner/errors.js';
-import type { SafetensorsTensor } from '../../../src/runner/safetensors.js';
-import { encodeSafetensors } from '../../../src/runner/safetensors.js';
+import { UserError } from '../../../src/runner/base/errors.js';
+import type { SafetensorsTensor } from '../../../src/runner/formats/safetensors.js';
+import { encodeSafetensors } from '../../../src/runner/formats/safetensors.js';
 import { openWeights } from '../../../src/runner/weights/open-weights.js';
 import { readPickle } from '../../../src/runner/weights/pickle.js';
 import { RandomFile } from '../../../src/runner/weights/random-file.js';
-import { countOf } from '../../../src/runner/weights/sizes.js';
+import { countOf } from '../../../src/runner/base/sizes.js';
 import { torchWorld } from '../../../src/runner/weights/torch-objects.js';
 import { openZip } from '../../../src/runner/weights/zip.js';
 import type { ArchiveEntry } from '../../../test/runner/weights/archives.js';
@@ -76,12 +76,43 @@ const object = dict({
   'bn1.num_batches_tracked': tensor({ key: '2', type: 'LongStorage', elements: 1 }, [], []),
 });
 const wrapped = bytesOf('}(', text('epoch'), int(3), text('state_dict'), object, 'u');
+/** Dicts in dicts, lists and objects of unknown classes, a whole module, and a dict that is everywhere. */
+const module = (parameters: Uint8Array, modules: Uint8Array): Uint8Array =>
+  bytesOf(
+    bytesOf(global('mine', 'Net'), ')\x81'),
+    bytesOf(dict({ _parameters: parameters, _buffers: dict({}), _modules: modules, note: list(int(1)) }), 'b'),
+  );
+const nested = bytesOf(
+  '}(',
+  ...[
+    text('args'),
+    global('argparse', 'Namespace'),
+    ')\x81',
+    dict({ lr: int(1), device: call(global('torch', 'device'), text('cpu')) }),
+    'b',
+  ],
+  ...[text('runs'), list(int(3), tuple(dict({ student: object }), 'N'))],
+  ...[
+    text('teacher'),
+    bytesOf(global('mine', 'Dict'), ')\x81(', text('net'), object, 'u'),
+    dict({ frozen: '\x88' }),
+    'b',
+  ],
+  ...[text('folds'), bytesOf('}q\x00(', int(0), 'h\x00', int(1), object, 'u')],
+  ...[
+    text('whole'),
+    module(dict({ bias: tensor({ key: '0', elements: 24 }, [24], [1]) }), dict({ a: module(object, dict({})) })),
+  ],
+  ...[text('made'), global('mine', 'Kw'), ')', dict({ a: object }), '\x92'],
+  'u',
+);
 const storages = { '0': counting(24), '1': new Uint8Array(8), '2': new Uint8Array(8) };
 
 /** Pickles of what PyTorch's hold and do not hold. */
 const pickles = [
   pickle(object),
   pickle(wrapped),
+  pickle(nested),
   pickle(tuple(storage({ key: '0', elements: 24 }), list(int(1), text('x')), '\x85\x86')),
   pickle(call(global('collections', 'OrderedDict'), list(list(text('a'), int(1)))), 'q\x00', 'h\x00', '\x86'),
   bytesOf('\x80\x04\x95', little(20, 8), ']\x94(K\x01K\x02\x8c\x01a\x94\x90(h\x01e.'),
@@ -91,7 +122,18 @@ const pickles = [
 const tokens = [
   ...Array.from('(.0123FNIMKJLGTUVXS]}ltaesudcoibRQPpqrghj)', (letter) => bytesOf(letter)),
   ...Array.from({ length: 0x99 - 0x80 }, (_, i) => Uint8Array.of(0x80 + i)),
-  ...[attack, object, storage({ key: '0', elements: 24 }), text('state_dict'), global('torch', 'FloatStorage'), long()],
+  ...[
+    attack,
+    object,
+    nested,
+    global('mine', 'Class'),
+    text('_modules'),
+    text('_parameters'),
+    storage({ key: '0', elements: 24 }),
+    text('state_dict'),
+    global('torch', 'FloatStorage'),
+    long(),
+  ],
   ...[global('torch._utils', '_rebuild_tensor_v2'), global('builtins', 'set'), bytesOf('\x8d', little(-1, 8))],
 ];
 function long(): Uint8Array {
@@ -185,7 +227,7 @@ export const weights: Target[] = [
     name: 'torch-zip',
     seeds: async () => [
       ...(await Promise.all(['state-zip', 'wrapped-zip', 'wrapped-zip-protocol4'].map(fixture))),
-      ...[torchSeed(pickle(object), false), torchSeed(pickle(wrapped), true)],
+      ...[torchSeed(pickle(object), false), torchSeed(pickle(wrapped), true), torchSeed(pickle(nested), false)],
     ],
     tokens: [...tokens, ...zipTokens.map((each) => bytesOf(each))],
     read: readWeights,
@@ -194,7 +236,7 @@ export const weights: Target[] = [
     name: 'torch-legacy',
     seeds: async () => [
       ...(await Promise.all(['state-legacy', 'wrapped-legacy'].map(fixture))),
-      ...[legacySeed(pickle(object)), legacySeed(pickle(wrapped))],
+      ...[legacySeed(pickle(object)), legacySeed(pickle(wrapped)), legacySeed(pickle(nested))],
       bytesSeed(
         torchLegacy(pickle(dict({ w: tensor({ key: '0', elements: 24 }, [24], [1]) })), {
           '0': { elements: 24, data: counting(24) },

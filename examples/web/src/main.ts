@@ -8,13 +8,16 @@ import type { Engine } from './engine/engine.js';
 import type { Embedded } from './engine/protocol.js';
 import type { Started } from './engine/start.js';
 import { start } from './engine/start.js';
+import type { Notes } from './facts.js';
 import { showFacts } from './facts.js';
 import { count } from './format.js';
 import { mountLearnPanel } from './learn/panel.js';
+import { LearnedSearch } from './learn/search.js';
 import { loading } from './loading.js';
 import { GalleryMap } from './map/map.js';
 import { placeAmong } from './map/places.js';
 import { clearNotice, showNotice } from './notices.js';
+import { keepForLater, watchForNewer } from './offline/offline.js';
 import { folderUrl, galleryUrl } from './places.js';
 import { isAborted, problemOf } from './problem.js';
 import { takePhotos } from './query/camera.js';
@@ -39,7 +42,9 @@ const choice = byId('device', HTMLSelectElement);
 
 let engine: Engine | undefined;
 let running: Promise<Started>;
+const notes: Notes = {};
 let searchable: Searchable | undefined;
+const learned = new LearnedSearch(galleryUrl);
 /** The image that is shown, and what the model made of it. */
 let shown: { image: Blob; made: Embedded } | undefined;
 /** The image that is shown or on its way. */
@@ -79,11 +84,16 @@ function tellFallback(error: unknown): void {
 
 function onReady({ fellBack, ...loaded }: Started): void {
   const { device, info } = loaded;
+  notes.threadLimit = loaded.threadLimit;
   loading.end();
   choice.value = device;
   if (fellBack) tellFallback(fellBack);
   showDevice(loaded);
-  showFacts(info, searchable?.gallery);
+  showFacts(info, searchable?.gallery, notes);
+  keepForLater(device, (told) => {
+    notes.offline = told;
+    showFacts(info, searchable?.gallery, notes);
+  });
   announce(`The model is ready on ${deviceNames[device]}.`);
 }
 
@@ -132,12 +142,12 @@ async function search(given: Blob): Promise<void> {
 
 /** Searches with an image's embedding. */
 async function show({ image, made }: NonNullable<typeof shown>): Promise<void> {
-  const { embedding, decode, embed } = made;
+  const { decode, embed } = made;
   if (!searchable) return showTimes({ decode, embed });
   const begun = performance.now();
-  const found = searchable.gallery.search(embedding, NEAREST);
+  const found = learned.search(made, searchable.gallery, NEAREST);
   showTimes({ decode, embed, search: performance.now() - begun });
-  showResults(found, searchable.hooks);
+  showResults(found, searchable.hooks, learned.isOn);
   const nearest = found.slice(0, 3).map(({ label }) => label);
   announce(`${found.length} images found. Nearest: ${nearest.join(', ')}.`);
   await showOnMap(image, found);
@@ -196,7 +206,7 @@ async function openGallery(): Promise<void> {
     };
     const map = openMap(gallery, sprites, onPick);
     searchable = { gallery, map, hooks: { sprites, onPick, onLook: (index) => map?.look(index) } };
-    showFacts(info, gallery);
+    showFacts(info, gallery, notes);
     byId('gallery-count', HTMLSpanElement).textContent = ` among ${count(gallery.info.count)}`;
     if (shown) await show(shown);
     else suggest(searchable);
@@ -213,6 +223,11 @@ function openLearnPanel(info: WebModelInfo): void {
   section.hidden = false;
   mountLearnPanel(byId('learn', HTMLDivElement), {
     features: async (image) => features(await withPixels(image)),
+    searchWith: async (head) => {
+      const before = learned.isOn;
+      await learned.use(head, searchable?.gallery);
+      if (shown && (before || learned.isOn)) await show(shown);
+    },
     info,
     headUrl: new URL(info.head.weights, folderUrl).href,
   });
@@ -238,3 +253,4 @@ if (!hasWebGpu) {
 }
 run(hasWebGpu ? 'webgpu' : 'wasm');
 void openGallery();
+watchForNewer();

@@ -7,10 +7,15 @@ const titles: Partial<Record<DwsWebErrorCode, string>> = {
   'not-an-image': 'This is no image',
   'too-large': 'This image is too large',
   network: 'The model could not be fetched',
+  blocked: 'The model may not run in this page',
+  'start-timeout': 'The model can’t be started',
   'bad-model': 'The model can’t be used',
   'run-failed': 'The model failed',
   'bad-gallery': 'The gallery can’t be used',
   'gallery-mismatch': 'The gallery belongs to another model',
+  'bad-head': 'The file can’t be used',
+  'head-mismatch': 'The file belongs to another model',
+  'no-features': 'The gallery lacks something',
   'no-webgpu': 'WebGPU is not available here',
 };
 

@@ -42,8 +42,9 @@ function item(index: number, label: string, detail: string | undefined, { sprite
   return make('li', {}, button);
 }
 
-export function showResults(found: readonly Found[], hooks: ResultHooks): void {
-  title.textContent = 'Nearest images';
+/** @param byLearned whether they were found by a head that learned in the page */
+export function showResults(found: readonly Found[], hooks: ResultHooks, byLearned: boolean): void {
+  title.textContent = byLearned ? 'Nearest images, by what it learned' : 'Nearest images';
   note.textContent = 'Distance between embeddings: 0 for the same, 2 for opposite.';
   // The button that was pressed goes, and with it would the keyboard's place.
   if (list.contains(document.activeElement)) section.focus({ preventScroll: true });

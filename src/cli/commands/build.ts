@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import type { BuildOptions } from '../../runner/build.js';
-import { buildArtifactFiles } from '../../runner/build.js';
+import type { BuildOptions } from '../../runner/shipping/build.js';
+import { buildArtifactFiles } from '../../runner/shipping/build.js';
 import { graphOptions } from '../graph-options.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, required, withDefault } from '../options.js';
-import { batches, loss, network, optimization, provider } from '../option-tables.js';
+import { batches, loss, network, optimization, provider, sampling } from '../option-tables.js';
 import { integer, path } from '../parsers.js';
 import { terminal } from '../terminal.js';
 
@@ -14,7 +14,9 @@ const own = {
   out: withDefault('dir', 'folder to write to', path, 'artifacts'),
 };
 
-type Values = OptionValues<typeof own & typeof network & typeof batches & typeof loss & typeof optimization>;
+type Values = OptionValues<
+  typeof own & typeof network & typeof batches & typeof loss & typeof sampling & typeof optimization
+>;
 
 const buildOptions = (values: Values): BuildOptions => {
   const { lrBeta, device, ...rest } = graphOptions(values);
@@ -26,7 +28,7 @@ export function addBuild(program: Command): void {
   addOptions(command, 'Artifacts:', own);
   addOptions(command, 'Network:', network);
   addOptions(command, 'Batches:', batches);
-  addOptions(command, 'Loss:', loss);
+  addOptions(command, 'Loss:', { ...loss, ...sampling });
   addOptions(command, 'Optimization:', optimization);
   addExample(command, 'dws build --model resnet18 --classes 995 --batch-size 80 --out artifacts');
   command.action(async (values: Values) => {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { serveDemo } from '../../runner/demo-server.js';
+import { serveDemo } from '../../runner/shipping/demo-server.js';
 import type { OptionValues } from '../options.js';
-import { addExample, addOptions, withDefault } from '../options.js';
-import { integer, text } from '../parsers.js';
+import { addExample, addOptions, optional, withDefault } from '../options.js';
+import { integer, listOf, text } from '../parsers.js';
 import { terminal } from '../terminal.js';
 
 const own = {
@@ -13,6 +13,11 @@ const own = {
     '127.0.0.1',
   ),
   port: withDefault('n', 'port to listen on; 0 for any that is free', integer({ min: 0, max: 65535 }), 8080),
+  allowHost: optional(
+    'names',
+    'more names that browsers may ask for, such as mybox.local or those of a proxy; with commas between them',
+    listOf(text),
+  ),
 };
 
 export function addDemo(program: Command): void {
@@ -21,7 +26,7 @@ export function addDemo(program: Command): void {
     .description('serve a page that searches with the model in the browser')
     .argument('<dir>', 'folder that dws export --web and dws gallery wrote');
   addOptions(command, 'Options:', own);
-  addExample(command, 'dws demo web --port 8080');
+  addExample(command, 'dws demo web --port 8080\n  dws demo web --host 0.0.0.0 --allow-host mybox.local');
   command.action(async (folder: string, values: OptionValues<typeof own>) => {
     const { url, hasGallery } = await serveDemo(folder, values);
     if (!hasGallery) terminal.print(`${folder} has no gallery to search: make one with dws gallery`);

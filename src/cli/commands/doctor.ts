@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { examine } from '../../runner/doctor.js';
-import type { Finding } from '../../runner/doctor.js';
-import { packageJson } from '../../runner/package-json.js';
+import { examine } from '../../runner/jobs/doctor.js';
+import type { Finding } from '../../runner/jobs/doctor.js';
+import { packageJson } from '../../runner/base/package-json.js';
 import { wrap } from '../format.js';
 import { addExample } from '../options.js';
 import { terminal } from '../terminal.js';

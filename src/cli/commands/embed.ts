@@ -1,50 +1,90 @@
-import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import { printableName } from '../../runner/data/printable-name.js';
-import { embedImages } from '../../runner/embed.js';
-import type { EmbeddingFormat } from '../../runner/embedding-files.js';
-import { writeEmbeddings } from '../../runner/embedding-files.js';
-import { ensureWritableFolder } from '../../runner/files.js';
-import { findImages } from '../../runner/find-images.js';
-import { deviceOptions } from '../device.js';
+import { UserError } from '../../runner/base/errors.js';
+import { passedOverNote } from '../../runner/data/passed-over.js';
+import { printableName } from '../../runner/base/printable-name.js';
+import { embedImages } from '../../runner/evaluation/embed.js';
+import { embeddingFormats, formatOf, writeEmbeddings } from '../../runner/evaluation/embedding-files.js';
+import { ensureWritableFile } from '../../runner/base/files.js';
+import { findImages } from '../../runner/evaluation/find-images.js';
 import { count, evalStages } from '../format.js';
+import { inferenceOptions } from '../inference-options.js';
+import { untilInterrupted } from '../interrupt.js';
 import type { OptionValues } from '../options.js';
-import { addExample, addOptions, optional, withDefault } from '../options.js';
+import { addExample, addOptions, optional } from '../options.js';
 import { device, inference } from '../option-tables.js';
 import { oneOf, path } from '../parsers.js';
+import { outputIsAside } from '../output.js';
 import { terminal } from '../terminal.js';
+import { destinationOf } from '../../runner/base/destination.js';
 
-const formats: EmbeddingFormat[] = ['npy', 'jsonl'];
+const endings = embeddingFormats.map((name) => `.${name}`).join(', ');
 
 const own = {
-  format: withDefault('name', 'npy, with the paths in a .txt beside it, or jsonl', oneOf(formats), 'npy'),
-  out: optional('file', 'file to write (default: embeddings.npy or embeddings.jsonl)', path),
+  out: {
+    ...optional('file', `file to write; its ending decides: ${endings} (default: embeddings.npy)`, path),
+    short: 'o',
+  },
+  format: optional(
+    'name',
+    `the ending of a file that is not named, and what is written into a pipe: ${embeddingFormats.join(', ')}`,
+    oneOf(embeddingFormats),
+  ),
   ...inference,
 };
+
+type Values = OptionValues<typeof own & typeof device>;
+
+/** @throws UserError for an ending that nothing is written as, or that is not the format's */
+async function outputOf({ out, format }: Pick<Values, 'out' | 'format'>): Promise<string> {
+  if (out === undefined) return `embeddings.${format ?? 'npy'}`;
+  // A device or a pipe has no ending that says anything; what can't be looked at fails when it is written.
+  const { isFile } = await destinationOf(out).catch(() => ({ isFile: true }));
+  if (!isFile && format !== undefined) return out;
+  const named = formatOf(out);
+  if (format === undefined || format === named) return out;
+  throw new UserError(
+    `--format ${format} with --out ${out}, which is a ${named}: leave --format out, or name a .${format}.`,
+  );
+}
+
+/** Returns the program's exit code. */
+const embed = (paths: string[], values: Values): Promise<number> =>
+  untilInterrupted(async (signal) => {
+    const { checkpoint, format, out: given, ...options } = inferenceOptions(values);
+    const out = await outputOf({ out: given, format });
+    outputIsAside();
+    const notes: string[] = [];
+    const images = await findImages(paths, (folder, passed) => {
+      const note = passedOverNote(passed, folder);
+      if (note !== undefined) notes.push(note);
+    });
+    await ensureWritableFile(out);
+    const progress = (stage: 'check' | 'embed') => (done: number, total: number) => {
+      signal.throwIfAborted();
+      terminal.status(`${evalStages[stage]} ${count(done)}/${count(total)}`);
+    };
+    const embedded = await embedImages(checkpoint, images, options, {
+      signal,
+      onCheck: progress('check'),
+      onProgress: progress('embed'),
+    });
+    for (const note of notes) terminal.print(note);
+    const files = await writeEmbeddings(out, embedded, format);
+    for (const { path: file, reason } of embedded.skipped) terminal.print(`left out ${printableName(file)}: ${reason}`);
+    terminal.print(
+      `${count(embedded.paths.length)} embeddings of ${embedded.dim} dimensions: ${files.map(printableName).join(', ')}`,
+    );
+  });
 
 export function addEmbed(program: Command): void {
   const command = program
     .command('embed')
-    .description('images -> embeddings, as a NumPy array or as JSON lines')
+    .description('images -> embeddings, as a NumPy array, CSV, JSON lines or Parquet')
     .argument('<paths...>', 'image files, and folders of them at any depth');
   addOptions(command, 'Options:', own);
   addOptions(command, 'Device:', device);
-  addExample(command, 'dws embed --checkpoint runs/resnet18-0/best.safetensors data/icons/val --out icons.npy');
-  command.action(async (paths: string[], values: OptionValues<typeof own & typeof device>) => {
-    const { checkpoint, format, out = `embeddings.${format}` } = values;
-    const onDevice = deviceOptions(values);
-    const images = await findImages(paths);
-    await ensureWritableFolder(dirname(out));
-    const progress = (stage: 'check' | 'embed') => (done: number, total: number) =>
-      terminal.status(`${evalStages[stage]} ${count(done)}/${count(total)}`);
-    const embedded = await embedImages(
-      checkpoint,
-      images,
-      { ...values, ...onDevice },
-      { onCheck: progress('check'), onProgress: progress('embed') },
-    );
-    const files = await writeEmbeddings(out, format, embedded);
-    for (const { path, reason } of embedded.skipped) terminal.print(`left out ${printableName(path)}: ${reason}`);
-    terminal.print(`${count(embedded.paths.length)} embeddings of ${embedded.dim} dimensions: ${files.join(', ')}`);
+  addExample(command, 'dws embed --checkpoint runs/resnet18-0/best.safetensors data/icons/val -o icons.npy');
+  command.action(async (paths: string[], values: Values) => {
+    process.exitCode = await embed(paths, values);
   });
 }

@@ -1,19 +1,23 @@
 import type { Command } from 'commander';
-import { webVariantNames } from '../../graph/web-model.js';
-import { UserError } from '../../runner/errors.js';
-import { exportModel } from '../../runner/export.js';
-import type { WebExport, WebExportStage } from '../../runner/web-export.js';
-import { exportWeb } from '../../runner/web-export.js';
+import { webVariantNames } from '../../graph/artifacts/web-model.js';
+import { UserError } from '../../runner/base/errors.js';
+import { webExportDefaults } from '../../runner/options/defaults.js';
+import { exportModel } from '../../runner/shipping/export.js';
+import type { WebExport, WebExportStage } from '../../runner/shipping/web-export.js';
+import { exportWeb } from '../../runner/shipping/web-export.js';
 import { count, evalStages, megabytes, recallTable, table } from '../format.js';
 import { untilInterrupted } from '../interrupt.js';
+import { backboneModule, moduleSources } from '../modules.js';
 import type { OptionValues } from '../options.js';
-import { addExample, addOptions, optional, withDefault } from '../options.js';
+import { addExample, addOptions, optional, toggle, withDefault } from '../options.js';
 import { checkpoint, device, imageReading } from '../option-tables.js';
 import { listOf, oneOf, path } from '../parsers.js';
+import { outputIsAside } from '../output.js';
 import { terminal } from '../terminal.js';
 
 const own = {
   checkpoint,
+  ...backboneModule,
   out: {
     ...optional(
       'file',
@@ -23,6 +27,7 @@ const own = {
     ),
     short: 'o',
   },
+  withResize: toggle('let an .onnx model take images of any size, and resize them as the training did'),
   web: optional('dir', 'folder to write for web pages and transformers.js, to be put on any static server', path),
 };
 
@@ -32,7 +37,7 @@ const web = {
       'names',
       `smaller forms of the model beside fp32, with commas between: ${webVariantNames.slice(1).join(', ')}`,
       listOf(oneOf(webVariantNames)),
-      [],
+      webExportDefaults.variants,
     ),
     defaultText: 'none',
   },
@@ -45,8 +50,9 @@ type Values = OptionValues<typeof own & typeof web>;
 
 const stages: Record<WebExportStage, string> = { check: evalStages.check, measure: 'measuring the model on images' };
 
-function report({ folder, info, droppedGallery }: WebExport): void {
+function report({ folder, info, droppedGallery, notes }: WebExport): void {
   terminal.print(folder);
+  for (const note of notes) terminal.print(note);
   const rows = info.variants.map(({ name, bytes, cosine, recallAt1 }) => [
     name,
     megabytes(bytes),
@@ -64,7 +70,9 @@ const writeWeb = (folder: string, values: Values): Promise<number> =>
   untilInterrupted(async (signal) => {
     const onProgress = (stage: WebExportStage, done: number, total: number) =>
       terminal.status(`${stages[stage]} ${count(done)}/${count(total)}`);
-    report(await exportWeb(values.checkpoint, folder, values, { signal, onProgress }));
+    const { checkpoint: file, variants, dataPath, workers, skipBad, threads } = values;
+    const options = { variants, dataPath, workers, skipBad, threads, modules: moduleSources(values) };
+    report(await exportWeb(file, folder, options, { signal, onProgress }));
   });
 
 export function addExport(program: Command): void {
@@ -79,10 +87,15 @@ export function addExport(program: Command): void {
   );
   command.action(async (values: Values) => {
     const { out, web: folder } = values;
+    outputIsAside();
     if (out !== undefined && folder !== undefined) {
       throw new UserError(`-o ${out} and --web ${folder}: give one of them, and run the command again for the other.`);
     }
     if (folder !== undefined) {
+      if (values.withResize)
+        throw new UserError(
+          `--with-resize belongs to -o model.onnx: the models of --web ${folder} resize images anyway.`,
+        );
       process.exitCode = await writeWeb(folder, values);
       return;
     }
@@ -94,7 +107,7 @@ export function addExport(program: Command): void {
       const flag = command.options.find((option) => option.attributeName() === unused)!.long!;
       throw new UserError(`${flag} has no meaning for -o ${out}: it belongs to --web DIR.`);
     }
-    await exportModel(values.checkpoint, out);
+    await exportModel(values.checkpoint, out, { withResize: values.withResize, modules: moduleSources(values) });
     terminal.print(out);
   });
 }

@@ -1,47 +1,64 @@
 import type { Command } from 'commander';
+import { reportDefaults } from '../../runner/options/defaults.js';
 import type { ReportStage } from '../../runner/report/report-options.js';
-import { makeReport } from '../../runner/report/report.js';
-import { deviceOptions } from '../device.js';
+import { makeReport, reportFile } from '../../runner/report/report.js';
 import { count, evalStages, megabytes } from '../format.js';
 import { untilInterrupted } from '../interrupt.js';
-import type { OptionValues } from '../options.js';
+import { inferenceOptions } from '../inference-options.js';
+import { backboneModule } from '../modules.js';
+import type { OptionRow, OptionValues } from '../options.js';
 import { addExample, addOptions, optional, withDefault } from '../options.js';
 import { device, imageReading, inference } from '../option-tables.js';
 import { optionTexts } from '../option-texts.js';
 import { integer, path } from '../parsers.js';
+import { outputIsAside } from '../output.js';
 import { terminal } from '../terminal.js';
 
 const own = {
-  out: { ...withDefault('file', 'page to write', path, 'report.html'), short: 'o' },
+  out: { ...withDefault('file', 'page to write', path, reportFile), short: 'o' },
   checkpoint: optional('file', "checkpoint to look at (default: the run's best one, or else its last)", path),
+  ...backboneModule,
   dataPath: optional('dir', 'the images, where they are no longer where the run had them', path),
   images: withDefault(
     'n',
     'validation images to look at, at most: of more, so many are drawn at random',
     integer({ min: 2 }),
-    10_000,
+    reportDefaults.images,
   ),
+  noUntrained: {
+    description: 'leave out what the untrained network would come to, which takes as long as the trained one',
+  } as OptionRow<never>,
   batchSize: inference.batchSize,
   workers: imageReading.workers,
 };
 
+// Commander makes `untrained`, true unless --no-untrained is given, of the row `noUntrained`.
+type Values = OptionValues<typeof own & typeof device> & { untrained: boolean };
+
 const stages: Record<ReportStage, string> = {
   ...evalStages,
+  untrained: 'embedding images, untrained',
   batches: 'looking at batches',
   map: 'drawing the map',
   pictures: 'drawing small images',
 };
 
 /** Returns the program's exit code. */
-const writeReport = (run: string, values: OptionValues<typeof own & typeof device>): Promise<number> =>
+const writeReport = (run: string, values: Values): Promise<number> =>
   untilInterrupted(async (signal) => {
-    const options = { ...values, ...deviceOptions(values), descriptions: optionTexts };
-    const { bytes, notes } = await makeReport(run, values.out, options, {
-      signal,
-      onProgress: (stage, done, total) => terminal.status(`${stages[stage]} ${count(done)}/${count(total)}`),
-    });
+    const { out, ...options } = inferenceOptions(values);
+    outputIsAside();
+    const { bytes, notes } = await makeReport(
+      run,
+      out,
+      { ...options, descriptions: optionTexts },
+      {
+        signal,
+        onProgress: (stage, done, total) => terminal.status(`${stages[stage]} ${count(done)}/${count(total)}`),
+      },
+    );
     for (const note of notes) terminal.print(note);
-    terminal.print(`${values.out}: ${megabytes(bytes)}; open it in a browser`);
+    terminal.print(`${out}: ${megabytes(bytes)}; open it in a browser`);
   });
 
 export function addReport(program: Command): void {
@@ -52,7 +69,7 @@ export function addReport(program: Command): void {
   addOptions(command, 'Options:', own);
   addOptions(command, 'Device:', device);
   addExample(command, 'dws report runs/resnet18-0 -o report.html');
-  command.action(async (run: string, values: OptionValues<typeof own & typeof device>) => {
+  command.action(async (run: string, values: Values) => {
     process.exitCode = await writeReport(run, values);
   });
 }

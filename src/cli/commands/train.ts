@@ -1,94 +1,57 @@
-import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { loadCheckpoint } from '../../runner/checkpoint.js';
-import { UserError } from '../../runner/errors.js';
-import { requireFreshFolder } from '../../runner/fresh-folder.js';
-import { newestCheckpoint } from '../../runner/newest-checkpoint.js';
-import type { NanPolicy, RunOptions } from '../../runner/run-options.js';
-import { train } from '../../runner/train.js';
+import { UserError } from '../../runner/base/errors.js';
+import { planPrepared } from '../../runner/jobs/plan-training.js';
+import { prepareTraining } from '../../runner/jobs/prepare-training.js';
+import { trainPrepared } from '../../runner/jobs/train.js';
+import type { RunOptions } from '../../runner/options/run-options.js';
+import type { TrainOptions } from '../../runner/options/train-options.js';
+import type { TrainEvent } from '../../runner/training/events.js';
+import { isProgress, stoppingText } from '../../runner/training/events.js';
 import { deviceOptions } from '../device.js';
-import { graphOptions } from '../graph-options.js';
 import { onInterrupt } from '../interrupt.js';
+import { outputIsAside } from '../output.js';
 import type { OptionValues } from '../options.js';
-import { addExample, addOptions, optional, toggle, withDefault } from '../options.js';
-import { batches, device, loss, network, optimization, pretrained, schedule, trainingData } from '../option-tables.js';
-import { integer, number, oneOf, path, text } from '../parsers.js';
+import { addExample, addOptions, adviseOnUnknown, requireOption } from '../options.js';
+import { loss as lossTable, sampling as samplingTable } from '../option-tables.js';
+import { backboneModule, ownKeys, ownOptions, ownTables, requireDistinct, unknownOptionAdvice } from '../modules.js';
+import type { LoadedModules } from '../../runner/modules/kinds.js';
+import { isModulePath } from '../../runner/modules/kinds.js';
+import { lacksRoom, planText } from '../plan-report.js';
 import { pretrainedSource } from '../pretrained.js';
-import { takeRecordedOptions } from '../resumed.js';
+import { terminal } from '../terminal.js';
+import type { TrainValues } from '../train-options.js';
+import { lossRates, output, tablesBeside, trainGroups } from '../train-options.js';
 import type { TrainView } from '../train-view.js';
 import { jsonView, quietView, terminalView } from '../train-view.js';
 
-const backbone = { ...network, ...pretrained };
-
-const nanPolicies: NanPolicy[] = ['stop', 'skip', 'rollback'];
-
-export const run = {
-  out: optional(
-    'dir',
-    "folder for checkpoints and metrics (default: runs/MODEL-SEED, or the resumed checkpoint's)",
-    path,
-  ),
-  resume: optional(
-    'file',
-    'checkpoint to go on from, with its options where none are given; auto: the newest whole one in --out, if there is one',
-    text,
-  ),
-  savePrefix: withDefault('text', 'put before the names of checkpoint files', text, ''),
-  keep: withDefault('n', 'finished epochs that keep a checkpoint of their own', integer({ min: 0 }), 0),
-  printFreq: withDefault('n', 'steps between lines of progress', integer({ min: 1 }), 20),
-  checkpointEvery: optional('n', 'steps between checkpoints within an epoch', integer({ min: 1 })),
-  maxHours: optional('hours', 'stop with a checkpoint after so long', number({ above: 0 })),
-  nanPolicy: withDefault(
-    'policy',
-    'where a loss is not finite: stop, skip (leave out the step), rollback (go back to the last checkpoint)',
-    oneOf(nanPolicies),
-    'stop',
-  ),
-  tensorboard: toggle("write TensorBoard's event files into --out"),
-  stepsPerRun: optional('n', 'steps a call of ONNX Runtime (default: about a second of them)', integer({ min: 1 })),
-};
-
-const output = {
-  quiet: toggle('print nothing but notes and errors, on stderr'),
-  json: toggle('print every event as a line of JSON'),
-};
-
-type Values = OptionValues<
-  typeof trainingData &
-    typeof backbone &
-    typeof batches &
-    typeof loss &
-    typeof optimization &
-    typeof schedule &
-    typeof run &
-    typeof device
->;
-
-/** The `--resume` that finds its checkpoint by itself. */
-const AUTO = 'auto';
-
-function runOptions(values: Values): RunOptions {
-  const {
-    usePretrained,
-    weights,
-    pretrained: file,
-    device: name,
-    gpus,
-    threads,
-    resume,
-    out,
-    ...rest
-  } = graphOptions(values);
+/** What the command line gives, by the names that options have in the runner. */
+function givenOptions(command: Command, modules: LoadedModules): TrainOptions {
+  const all = command.opts<TrainValues>();
+  const given = Object.entries(all).filter(([key]) => command.getOptionValueSource(key) === 'cli');
+  const aside = [output, backboneModule, lossRates].flatMap(Object.keys);
+  const others = new Set([...ownKeys(modules), ...aside]);
+  const values = Object.fromEntries(given.filter(([key]) => !others.has(key))) as Partial<TrainValues>;
+  const { usePretrained, weights, weightsAt, pretrained: file, device: name, gpus, threads, wd, ...rest } = values;
+  const { loss, sampling, optimizer } = rest;
+  const named = (part: string | undefined) => (part !== undefined && isModulePath(part) ? undefined : part);
   return {
     ...rest,
-    pretrained: pretrainedSource({ usePretrained, weights, pretrained: file }),
-    ...deviceOptions({ device: name, gpus, threads }),
-    resume: resume && resume !== AUTO ? resume : undefined,
-    out: out ?? (resume && resume !== AUTO ? dirname(resume) : join('runs', `${values.model}-${values.seed}`)),
+    ...ownOptions(Object.fromEntries(given), modules, lossTable),
+    weightDecay: wd,
+    loss: named(loss),
+    sampling: named(sampling),
+    optimizer: named(optimizer),
+    // What is trained with is what has been loaded.
+    modules: Object.fromEntries(modules.facts.map(({ kind, path: file, sha256 }) => [kind, { path: file, sha256 }])),
+    pretrained: pretrainedSource({ usePretrained: usePretrained ?? false, weights, pretrained: file, weightsAt }),
+    // Else a run that is resumed goes on where it was.
+    ...((name !== undefined || gpus !== undefined) &&
+      deviceOptions({ device: name, gpus: gpus ?? '', threads: all.threads })),
+    threads,
   };
 }
 
-function viewOf({ quiet, json }: OptionValues<typeof output>, options: RunOptions): TrainView {
+function viewOf({ quiet, json }: Omit<OptionValues<typeof output>, 'plan'>, options: RunOptions): TrainView {
   if (quiet && json) throw new UserError('--quiet with --json: give one of them.');
   if (json) return jsonView(process.stdout);
   return quiet ? quietView(process.stderr) : terminalView(options);
@@ -96,10 +59,18 @@ function viewOf({ quiet, json }: OptionValues<typeof output>, options: RunOption
 
 /** Trains, and returns the program's exit code. */
 async function trainInView(options: RunOptions, view: TrainView): Promise<number> {
-  const interrupt = onInterrupt(() => view.note('stopping with a checkpoint; Ctrl-C again ends at once, without'));
+  let isBegun = false;
+  const interrupt = onInterrupt(() => {
+    view.note(`${stoppingText(isBegun, options.resume)}; Ctrl-C again ends at once${isBegun ? ', without' : ''}`);
+  });
   const stopped = () => interrupt.exitCode() ?? 0;
+  const onEvent = (event: TrainEvent) => {
+    isBegun ||= isProgress(event);
+    view.handle(event);
+  };
+  outputIsAside();
   try {
-    const result = await train(options, { onEvent: (event) => view.handle(event), signal: interrupt.signal });
+    const result = await trainPrepared(options, { onEvent, signal: interrupt.signal });
     view.finish(result);
     return result.status === 'interrupted' ? stopped() : 0;
   } catch (error) {
@@ -111,46 +82,32 @@ async function trainInView(options: RunOptions, view: TrainView): Promise<number
   }
 }
 
-/** The checkpoint to go on from, if any, and what there is to say of it. */
-async function checkpointOf({ resume }: Values, { out, savePrefix }: RunOptions) {
-  const notes: string[] = [];
-  if (!resume) return { checkpoint: undefined, notes };
-  if (resume !== AUTO) return { checkpoint: await loadCheckpoint(resume), notes };
-  const { checkpoint, damaged } = await newestCheckpoint(out, savePrefix);
-  notes.push(...damaged);
-  if (!checkpoint) notes.push(`no ${damaged.length > 0 ? 'whole ' : ''}checkpoint in ${out}: training from the start`);
-  else if (damaged.length > 0) notes.push(`going on from ${checkpoint.path} (step ${checkpoint.metadata.step})`);
-  return { checkpoint, notes };
-}
-
-export function addTrain(program: Command): void {
+export function addTrain(program: Command, modules: LoadedModules): void {
+  const own = ownTables(modules);
+  requireDistinct(modules, own, tablesBeside(own));
   const command = program.command('train').description('train an embedding on a folder of images');
-  addOptions(command, 'Data:', trainingData);
-  addOptions(command, 'Network:', backbone);
-  addOptions(command, 'Batches:', batches);
-  addOptions(command, 'Loss:', loss);
-  addOptions(command, 'Optimization:', { ...optimization, ...schedule });
-  addOptions(command, 'Run:', { ...run, ...output });
-  addOptions(command, 'Device:', device);
+  const { loss: lossModule } = modules.definitions;
+  for (const [heading, table] of trainGroups(own)) addOptions(command, `${heading}:`, table);
+  adviseOnUnknown(command, (flag) =>
+    unknownOptionAdvice(flag, modules, own, {
+      ...(lossModule && { loss: ['margin', lossTable] as const }),
+      ...((lossModule ?? modules.definitions.sampling) && { sampling: ['distance-weighted', samplingTable] as const }),
+    }),
+  );
   addExample(
     command,
     'dws train --data-path data/icons --model resnet18 --image-size 64 --batch-size 80 --optimizer adam --lr 3e-4',
   );
-  command.action(async (given: Values) => {
-    const first = runOptions(given);
-    // `given` is the command's own object, and changes with it.
-    const isAuto = given.resume === AUTO;
-    const { checkpoint, notes } = await checkpointOf(given, first);
-    command.setOptionValue('resume', checkpoint?.path);
-    if (isAuto) command.setOptionValue('out', first.out);
-    if (checkpoint) {
-      const taken = takeRecordedOptions(command, checkpoint);
-      if (taken.length > 0) notes.push(`from ${checkpoint.path}: ${taken.join(' ')}`);
+  command.action(async ({ quiet, json, plan }: OptionValues<typeof output>) => {
+    const given = givenOptions(command, modules);
+    if (given.resume === undefined) requireOption(command, 'dataPath');
+    const { options, notes } = await prepareTraining(given);
+    if (plan) {
+      const forecast = await planPrepared(options);
+      terminal.print(json ? JSON.stringify({ ...forecast, notes }) : planText(forecast, notes));
+      if (lacksRoom(forecast)) process.exitCode = 1;
+      return;
     }
-    const { quiet, json, ...values } = command.opts<Values & OptionValues<typeof output>>();
-    const options = runOptions(values);
-    const goesOnInPlace = checkpoint !== undefined && resolve(dirname(checkpoint.path)) === resolve(options.out);
-    if (!goesOnInPlace && !isAuto) requireFreshFolder(options.out, options.savePrefix);
     const view = viewOf({ quiet, json }, options);
     for (const note of notes) view.note(note);
     process.exitCode = await trainInView(options, view);

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import type { Change } from '../../runner/reproduce/changes.js';
+import type { CurveComparison } from '../../runner/reproduce/curves.js';
 import type { Repetition } from '../../runner/reproduce/repetition.js';
 import type { Verification } from '../../runner/reproduce/verify.js';
 import { verifyRun } from '../../runner/reproduce/verify.js';
-import type { TrainEvent } from '../../runner/train.js';
+import type { TrainEvent } from '../../runner/training/events.js';
 import { count, counted, evalStages } from '../format.js';
 import { onInterrupt } from '../interrupt.js';
+import { repeatedModules, runModules } from '../modules.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, optional, toggle } from '../options.js';
 import { integer, path } from '../parsers.js';
@@ -17,6 +19,7 @@ const own = {
   epochs: optional('n', 'repeat so many epochs of it (default: all)', integer({ min: 1 })),
   dataPath: optional('dir', "where the images are (default: the training's --data-path)", path),
   out: optional('dir', 'folder to keep the repeated training in, for dws diff (default: none is kept)', path),
+  ...runModules,
   anyway: toggle('repeat it even where something has changed that may change the numbers'),
   json: toggle('print the result as JSON'),
 };
@@ -53,20 +56,27 @@ function showProgress(event: TrainEvent): void {
 }
 
 /** Why a repeated training is another one. */
-function differenceLines({ curves, weights, replaced, changes }: Verification): string[] {
+function differenceLines({ curves, weights, replaced, changes, suspects }: Verification): string[] {
   const { first, tensors } = weights ?? {};
   const deciding = [...changes, ...replaced].filter(({ decides }) => decides);
   return [
     ...(curves?.first ? [differenceText(curves.first)] : []),
     ...(!curves?.first && curves && curves.onlyA > 0 ? [`${counted(curves.onlyA, 'step')} could not be repeated`] : []),
-    ...(!curves?.first && curves && curves.onlyB > 0 ? [`${counted(curves.onlyB, 'step')} are not recorded`] : []),
     ...(!curves?.first && first ? [`the weights after epoch ${first.epoch}, step ${first.step}`] : []),
     ...(tensors ? [tensorText(tensors)] : []),
     ...(deciding.length > 0
       ? [`what has changed: ${deciding.map(({ name }) => name).join(', ')}`]
-      : ['nothing that is recorded has changed']),
+      : ['nothing that is recorded has changed', ...suspects]),
   ];
 }
+
+/** Steps that were not there to be compared with. */
+const gapLines = ({ onlyB, steps }: CurveComparison): string[] =>
+  onlyB === 0
+    ? []
+    : [
+        `not compared: ${counted(onlyB, 'step')} that its metrics.jsonl lacks${steps === 0 ? '' : ', as after a power cut'}`,
+      ];
 
 /** The last lines; the first word is the answer. */
 function resultLines(run: string, verification: Verification): string[] {
@@ -76,6 +86,7 @@ function resultLines(run: string, verification: Verification): string[] {
       return [
         `identical: ${counted(curves!.steps, 'step')}, ${counted(curves!.evaluations, 'evaluation')} and ` +
           `${counted(weights!.checkpoints, 'checkpoint')} are those of ${run}, bit for bit`,
+        ...gapLines(curves!),
       ];
     case 'differs':
       return [`differs from ${run}:`, ...differenceLines(verification).map((line) => `  ${line}`)];
@@ -94,25 +105,30 @@ export function addVerify(program: Command): void {
   addOptions(command, 'Options:', own);
   command.addHelpText('after', `\n${exitCodeText(['same', 'error', 'differs', 'changed'])}`);
   addExample(command, 'dws verify runs/resnet18-0 --epochs 1');
-  command.action(async (run: string, { json, ...options }: OptionValues<typeof own>) => {
+  command.action(async (run: string, values: OptionValues<typeof own>) => {
+    const { json, epochs, dataPath, out, anyway, ...modules } = values;
     const interrupt = onInterrupt(() => terminal.print('stopping; Ctrl-C again ends at once'));
     const print = (text: string) => {
       if (!json) terminal.print(text);
     };
     try {
-      const verification = await verifyRun(run, options, {
-        signal: interrupt.signal,
-        onEvent: (event) => {
-          if (event.kind === 'note') print(event.message);
-          else showProgress(event);
+      const verification = await verifyRun(
+        run,
+        { epochs, dataPath, out, anyway, modules: repeatedModules(modules) },
+        {
+          signal: interrupt.signal,
+          onEvent: (event) => {
+            if (event.kind === 'note') print(event.message);
+            else showProgress(event);
+          },
+          onHashed: (done, total) => terminal.status(`hashing images ${count(done)}/${count(total)}`),
+          onChanges: (changes, repetition) => {
+            if (json) return;
+            printChanges(changes);
+            if (anyway || !changes.some(({ decides }) => decides)) terminal.print(plan(repetition));
+          },
         },
-        onHashed: (done, total) => terminal.status(`hashing images ${count(done)}/${count(total)}`),
-        onChanges: (changes, repetition) => {
-          if (json) return;
-          printChanges(changes);
-          if (options.anyway || !changes.some(({ decides }) => decides)) terminal.print(plan(repetition));
-        },
-      });
+      );
       terminal.clear();
       if (json) terminal.print(JSON.stringify(verification, null, 2));
       else for (const line of resultLines(run, verification)) terminal.print(line);

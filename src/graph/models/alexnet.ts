@@ -1,7 +1,7 @@
 /** AlexNet (Krizhevsky 2014, "One weird trick"), as torchvision/models/alexnet.py has it: PyTorch's default initialization. */
-import type { Value } from '../builder.js';
-import type { Layers } from '../nn.js';
-import { defaultUniform, pair } from '../nn.js';
+import type { Value } from '../builder/builder.js';
+import type { Layers } from '../nn/layers.js';
+import { defaultUniform, pair } from '../nn/layers.js';
 import type { Backbone } from './backbone.js';
 
 const pool = { kernel: 3, stride: 2 };
@@ -34,4 +34,6 @@ function features(nn: Layers, images: Value, featDim: number): Value {
   });
 }
 
-export const alexnets = { alexnet: { features, imageSize: 224, smallest: 63 } } satisfies Record<string, Backbone>;
+export const alexnets = {
+  alexnet: { features, lastLayer: 'classifier.6', imageSize: 224, smallest: 63 },
+} satisfies Record<string, Backbone>;

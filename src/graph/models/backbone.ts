@@ -1,12 +1,25 @@
 /** What a backbone is. */
-import type { Value } from '../builder.js';
-import type { Layers } from '../nn.js';
+import type { Value } from '../builder/builder.js';
+import type { Declarations, ValuesOf } from '../declarations.js';
+import type { Layers } from '../nn/layers.js';
 
 export interface Backbone {
   /** Images (feature maps of 3 channels, normalized) -> features [N, featDim]. */
   features: (nn: Layers, images: Value, featDim: number) => Value;
+  /** Name of its last layer, which `featDim` shapes; pretrained weights are for those in front of it. */
+  lastLayer: string;
   /** Height and width of the images it was designed for, in pixels. */
   imageSize: number;
   /** The smallest height and width it can take, in pixels. */
   smallest: number;
 }
+
+export interface BackboneDefinition<D extends Declarations = Declarations> {
+  name: string;
+  options: D;
+  create(values: ValuesOf<D>): Backbone;
+}
+
+/** A backbone with options of its own. */
+export const defineBackbone = <D extends Declarations>(definition: BackboneDefinition<D>): BackboneDefinition<D> =>
+  definition;

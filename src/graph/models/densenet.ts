@@ -1,7 +1,7 @@
 /** DenseNet-BC (Huang et al. 2017), as torchvision/models/densenet.py has it. */
-import type { Value } from '../builder.js';
-import type { ConvOptions, Layers } from '../nn.js';
-import { kaimingNormalIn, pair, zeros } from '../nn.js';
+import type { Value } from '../builder/builder.js';
+import type { ConvOptions, Layers } from '../nn/layers.js';
+import { kaimingNormalIn, pair, zeros } from '../nn/layers.js';
 import type { Backbone } from './backbone.js';
 
 /** Width of a layer's bottleneck, in growth rates. */
@@ -42,7 +42,7 @@ function densenet(growth: number, stem: number, blocks: readonly [number, number
     x = nn.flatten(nn.adaptiveAvgPool2d(x, 1));
     return nn.linear('classifier', x, { out: featDim, biasInit: zeros });
   };
-  return { features, imageSize: 224, smallest: 29 };
+  return { features, lastLayer: 'classifier', imageSize: 224, smallest: 29 };
 }
 
 export const densenets = {

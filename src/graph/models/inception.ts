@@ -2,9 +2,9 @@
  * Inception v3 (Szegedy et al. 2016), as torchvision/models/inception.py has it, without the auxiliary classifier. Each
  * module is a table of its branches, in the order of torchvision's state_dict.
  */
-import type { Value } from '../builder.js';
-import type { ConvOptions, Layers } from '../nn.js';
-import type { Init } from '../state.js';
+import type { Value } from '../builder/builder.js';
+import type { ConvOptions, Layers } from '../nn/layers.js';
+import type { Init } from '../state/state.js';
 import type { Backbone } from './backbone.js';
 
 const init: Init = { kind: 'truncated-normal', std: 0.1, bound: 2 };
@@ -152,7 +152,6 @@ function features(nn: Layers, images: Value, featDim: number): Value {
   return nn.linear('fc', x, { out: featDim, init });
 }
 
-export const inceptions = { inception_v3: { features, imageSize: 299, smallest: 75 } } satisfies Record<
-  string,
-  Backbone
->;
+export const inceptions = {
+  inception_v3: { features, lastLayer: 'fc', imageSize: 299, smallest: 75 },
+} satisfies Record<string, Backbone>;

@@ -2,8 +2,8 @@
  * ResNet (He et al. 2016), as torchvision/models/resnet.py has it: names, order, and the stride of a bottleneck on its 3x3
  * convolution.
  */
-import type { Value } from '../builder.js';
-import type { Layers } from '../nn.js';
+import type { Value } from '../builder/builder.js';
+import type { Layers } from '../nn/layers.js';
 import type { Backbone } from './backbone.js';
 
 type Block = (nn: Layers, x: Value, width: number, stride: number) => Value;
@@ -42,7 +42,7 @@ function resnet(block: Block, blocks: readonly [number, number, number, number])
     });
     return nn.linear('fc', nn.flatten(nn.adaptiveAvgPool2d(x, 1)), { out: featDim });
   };
-  return { features, imageSize: 224, smallest: 1 };
+  return { features, lastLayer: 'fc', imageSize: 224, smallest: 1 };
 }
 
 export const resnets = {

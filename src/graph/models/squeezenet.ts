@@ -1,7 +1,7 @@
 /** SqueezeNet (Iandola et al. 2016), as torchvision/models/squeezenet.py has it: its last layer is a convolution. */
-import type { Value } from '../builder.js';
-import type { ConvOptions, Layers } from '../nn.js';
-import { kaimingUniform, pair } from '../nn.js';
+import type { Value } from '../builder/builder.js';
+import type { ConvOptions, Layers } from '../nn/layers.js';
+import { kaimingUniform, pair } from '../nn/layers.js';
 import type { Backbone } from './backbone.js';
 
 function conv(nn: Layers, name: string, x: Value, options: ConvOptions): Value {
@@ -34,7 +34,7 @@ function squeezenet(stem: { out: number; kernel: number }, stages: readonly Stag
     x = conv(nn, 'classifier.1', nn.dropout(x), { out: featDim, kernel: 1, init: { kind: 'normal', std: 0.01 } });
     return nn.flatten(nn.adaptiveAvgPool2d(x, 1));
   };
-  return { features, imageSize: 224, smallest };
+  return { features, lastLayer: 'classifier.1', imageSize: 224, smallest };
 }
 
 const late = [48, 192] as const;

@@ -1,8 +1,8 @@
 /** VGG (Simonyan and Zisserman 2015), as torchvision/models/vgg.py has it; layers are named by their place in the sequence. */
-import type { Value } from '../builder.js';
-import type { Layers } from '../nn.js';
-import { zeros } from '../nn.js';
-import type { Init } from '../state.js';
+import type { Value } from '../builder/builder.js';
+import type { Layers } from '../nn/layers.js';
+import { zeros } from '../nn/layers.js';
+import type { Init } from '../state/state.js';
 import type { Backbone } from './backbone.js';
 
 /** Convolutions of each of the five stages; each stage ends with a max pooling. */
@@ -34,7 +34,7 @@ function vgg(depths: Depths, batchNorm: boolean): Backbone {
       return nn.linear('6', x, { out: featDim, ...linearInit });
     });
   };
-  return { features, imageSize: 224, smallest: 32 };
+  return { features, lastLayer: 'classifier.6', imageSize: 224, smallest: 32 };
 }
 
 const depths = {

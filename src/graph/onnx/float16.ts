@@ -21,7 +21,7 @@ export function halfBits(value: number): number {
   return sign | Math.min(rounded >>> 13, 0x7c00);
 }
 
-export function halves(values: Float32Array): Uint8Array {
+export function halves(values: ArrayLike<number>): Uint8Array {
   const result = new Uint16Array(values.length);
   for (let i = 0; i < values.length; i++) result[i] = halfBits(values[i]!);
   return new Uint8Array(result.buffer);

@@ -2,7 +2,7 @@
 import type { GraphProto, NodeProto } from './schema.js';
 
 /** Everything a node reads, its subgraphs included (names inside a subgraph that are its own do no harm). */
-const reads = (node: NodeProto): string[] => [
+export const reads = (node: NodeProto): string[] => [
   ...node.input,
   ...node.attribute.flatMap(({ g }) => (g ? g.node.flatMap(reads) : [])),
 ];

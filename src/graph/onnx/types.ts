@@ -1,6 +1,10 @@
 /** Element types and shapes of values, and their numbers in ONNX (TensorProto.DataType). */
+import { halves } from './float16.js';
 
-export type DType = 'float32' | 'uint8' | 'int8' | 'int32' | 'int64' | 'bool' | 'float16';
+export type DType = 'float32' | 'uint8' | 'int8' | 'int32' | 'int64' | 'bool' | 'float16' | 'float64';
+
+/** Whether values of a type can have gradients. */
+export const isContinuous = (dtype: DType): boolean => dtype === 'float32' || dtype === 'float16';
 
 /** A number, or the name of a dimension that is known when the graph runs. */
 export type Dim = number | string;
@@ -14,7 +18,13 @@ export const dtypeCode: Record<DType, number> = {
   int64: 7,
   bool: 9,
   float16: 10,
+  float64: 11,
 };
+
+export const elementCount = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
+
+/** Attributes of a node by name; element types by theirs. */
+export type Attributes = Record<string, number | readonly number[] | string | undefined>;
 
 export const showShape = (shape: Shape): string => `[${shape.join(', ')}]`;
 
@@ -25,14 +35,13 @@ export function rawData(dtype: DType, values: ArrayLike<number>): Uint8Array {
   }
   const typed = {
     float32: () => Float32Array.from(values),
+    float64: () => Float64Array.from(values),
     uint8: () => Uint8Array.from(values),
     int8: () => Int8Array.from(values),
     bool: () => Uint8Array.from(values),
     int32: () => Int32Array.from(values),
     int64: () => BigInt64Array.from(Array.from(values, BigInt)),
-    float16: (): never => {
-      throw new Error('float16 constants are written by their bits, not by their values');
-    },
+    float16: () => halves(values),
   }[dtype]();
   return new Uint8Array(typed.buffer);
 }

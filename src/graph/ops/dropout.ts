@@ -1,6 +1,6 @@
 /** Dropout whose random numbers are an input of the graph. */
-import type { GraphBuilder, Value } from '../builder.js';
-import { elementCount } from '../state.js';
+import type { GraphBuilder, Value } from '../builder/builder.js';
+import { elementCount } from '../onnx/types.js';
 import { mul } from './arithmetic.js';
 
 /** Zeroes elements of `x` at random and scales the others up, so that the expectation stays. */
@@ -24,7 +24,7 @@ export function randomDropout(bytes: Value, probability: number): Dropout {
       const count = elementCount(x.shape as number[]);
       const own = g.op('Slice', [bytes, g.ints([taken]), g.ints([taken + count]), g.ints([0])]);
       taken += count;
-      const above = g.op('Sub', [g.op('Cast', [own], { to: 1 }), g.scalar(threshold - 1)]);
+      const above = g.op('Sub', [g.op('Cast', [own], { to: 'float32' }), g.scalar(threshold - 1)]);
       const kept = g.op('Clip', [above, g.scalar(0), g.scalar(1)]);
       const factors = g.op('Mul', [kept, g.scalar(levels / (levels - threshold))]);
       return mul(g, x, g.op('Reshape', [factors, g.ints(x.shape as number[])]));

@@ -2,8 +2,8 @@
  * Batch normalisation over activations laid out (C, N, H, W), in which a channel is one contiguous row of
  * L = N * H * W elements.
  */
-import type { GraphBuilder, Value } from '../builder.js';
-import { rowSum } from './reduce.js';
+import type { GraphBuilder, Value } from '../builder/builder.js';
+import { rowSum } from '../lowerings/sums.js';
 
 /** PyTorch's defaults. */
 export const bnDefaults = { epsilon: 1e-5, momentum: 0.1 } as const;
@@ -47,17 +47,20 @@ export function batchNormTraining(
   epsilon: number = bnDefaults.epsilon,
 ): { y: Value; runningMean: Value; runningVar: Value } {
   const { momentum } = bnDefaults;
-  const rows = asRows(g, x);
-  const [batch, length] = [x.shape[1] as number, rows.shape[1] as number];
-  const count = g.scalar(length);
-  const mean = g.op('Div', [rowSum(g, rows, batch), count]);
-  const centered = g.op('Sub', [rows, mean]);
-  const variance = g.op('Div', [rowSum(g, g.op('Mul', [centered, centered]), batch), count]);
-  const deviation = g.op('Sqrt', [g.op('Add', [variance, g.scalar(epsilon)])]);
-  const scale = g.op('Div', [weight, asVector(g, deviation)]);
-  // x scale + (bias - mean scale), which is how PyTorch rounds it.
-  const shift = g.op('Sub', [bias, g.op('Mul', [asVector(g, mean), scale])]);
-  const output = like(g, affine(g, rows, scale, shift), x.shape);
+  const { batch, length, mean, centered, variance, deviation, scale, output } = g.untracked(() => {
+    const rows = asRows(g, x);
+    const [batch, length] = [x.shape[1] as number, rows.shape[1] as number];
+    const count = g.scalar(length);
+    const mean = g.op('Div', [rowSum(g, rows, batch), count]);
+    const centered = g.op('Sub', [rows, mean]);
+    const variance = g.op('Div', [rowSum(g, g.op('Mul', [centered, centered]), batch), count]);
+    const deviation = g.op('Sqrt', [g.op('Add', [variance, g.scalar(epsilon)])]);
+    const scale = g.op('Div', [weight, asVector(g, deviation)]);
+    // x scale + (bias - mean scale), which is how PyTorch rounds it.
+    const shift = g.op('Sub', [bias, g.op('Mul', [asVector(g, mean), scale])]);
+    const output = like(g, affine(g, rows, scale, shift), x.shape);
+    return { batch, length, mean, centered, variance, deviation, scale, output };
+  });
 
   const y = g.differentiable([x, weight, bias], output, (gradient) => {
     const dy = asRows(g, gradient);
@@ -99,12 +102,14 @@ export function batchNormFrozen(
   { weight, bias, runningMean, runningVar }: BatchNormParams,
   epsilon: number = bnDefaults.epsilon,
 ): Value {
-  const rows = asRows(g, x);
-  const batch = x.shape[1] as number;
-  const r = g.op('Reciprocal', [g.op('Sqrt', [g.op('Add', [runningVar, g.scalar(epsilon)])])]);
-  const scale = g.op('Mul', [weight, r]);
-  const shift = g.op('Sub', [bias, g.op('Mul', [runningMean, scale])]);
-  const output = like(g, affine(g, rows, scale, shift), x.shape);
+  const { rows, batch, r, scale, output } = g.untracked(() => {
+    const rows = asRows(g, x);
+    const batch = x.shape[1] as number;
+    const r = g.op('Reciprocal', [g.op('Sqrt', [g.op('Add', [runningVar, g.scalar(epsilon)])])]);
+    const scale = g.op('Mul', [weight, r]);
+    const shift = g.op('Sub', [bias, g.op('Mul', [runningMean, scale])]);
+    return { rows, batch, r, scale, output: like(g, affine(g, rows, scale, shift), x.shape) };
+  });
   return g.differentiable([x, weight, bias], output, (gradient) => {
     const dy = asRows(g, gradient);
     const d = asVector(g, rowSum(g, dy, batch));

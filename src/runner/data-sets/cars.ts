@@ -2,8 +2,11 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImageSet, Split } from '../data/folder.js';
-import { classFolders, imageNames, listFolder, requireImages } from '../data/folder.js';
-import { UserError } from '../errors.js';
+import { classFolders, requireImages } from '../data/folder.js';
+import { findBelow, listFolder } from '../data/listing.js';
+import type { PassedOver } from '../data/passed-over.js';
+import { UserError } from '../base/errors.js';
+import { errorCode, fileError } from '../base/files.js';
 import type { DataFormat, Place } from './format.js';
 
 const classCount = 196;
@@ -20,11 +23,15 @@ const originals = ['cars_train', 'cars_test', 'car_ims', 'cars_annos.mat'];
 
 const layout = `${classCount} class folders ("${sign}" ...), in one folder or in ${halves.join('/ and ')}/`;
 
-const exists = (name: string) =>
-  access(name).then(
-    () => true,
-    () => false,
-  );
+async function exists(name: string): Promise<boolean> {
+  try {
+    await access(name);
+    return true;
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return false;
+    throw fileError(`can't read ${name}`, error);
+  }
+}
 
 /** Whether one of the halves is there; with val/ beside it somebody has made a split of their own. */
 async function hasHalf({ path: root, names }: Place): Promise<boolean> {
@@ -50,7 +57,8 @@ async function openCars(place: Place, split: Split): Promise<ImageSet> {
   const parents = classParents(place);
   const all = new Set<string>();
   for (const parent of parents) {
-    for (const name of await classFolders(await listFolder(parent, parent), parent)) all.add(name);
+    const found = await classFolders(await listFolder(parent, parent), parent);
+    for (const name of found.classes) all.add(name);
   }
   if (all.size !== classCount) {
     throw new UserError(
@@ -59,18 +67,20 @@ async function openCars(place: Place, split: Split): Promise<ImageSet> {
   }
   const classes = [...all].sort().slice(firstClass[split], firstClass[split] + classesASplit);
   const set: ImageSet = { root: place.path, split, classes, images: [] };
+  const passedOver: PassedOver[] = [];
   const empty: string[] = [];
   for (const [label, name] of classes.entries()) {
     const before = set.images.length;
     for (const parent of parents.toSorted()) {
       const folder = path.join(parent, name);
-      const found = await imageNames(folder);
-      for (const file of found) set.images.push({ path: path.join(folder, file), label });
+      const found = await findBelow(folder, `class folder ${folder}`);
+      for (const file of found.images.sort()) set.images.push({ path: path.join(folder, file), label });
+      for (const each of found.passedOver) passedOver.push(each);
     }
     if (set.images.length === before) empty.push(name);
   }
-  requireImages(place.path, classes, empty);
-  return set;
+  requireImages(place.path, classes, empty, passedOver);
+  return passedOver.length > 0 ? { ...set, passedOver } : set;
 }
 
 export const cars: DataFormat = {

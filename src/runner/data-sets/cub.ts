@@ -1,7 +1,7 @@
 /** CUB-200-2011 (Wah et al., 2011): 11,788 birds of 200 species, as its archive unpacks. */
 import path from 'node:path';
 import type { Split } from '../data/folder.js';
-import { UserError } from '../errors.js';
+import { UserError } from '../base/errors.js';
 import type { DataFormat, Place } from './format.js';
 import type { Line, Problem } from './lines.js';
 import { quoted, readLines, requireNone } from './lines.js';

@@ -4,6 +4,10 @@ import type { ImageSet, Split } from '../data/folder.js';
 export interface OpenOptions {
   /** Keeps files that a list names and that are not there, for the check of the images to find. */
   skipBad?: boolean;
+  /** What is taken for validation of data without a split of its own: `classes:0.3`, `images:0.2`; `:7` behind it is a seed. */
+  valSplit?: string;
+  /** The same, passed over where the data has a split of its own: what a checkpoint remembers. */
+  valSplitElse?: string;
 }
 
 /** What `--data-path` names. */
@@ -24,4 +28,10 @@ export interface DataFormat {
   recognize: (place: Place) => boolean | Promise<boolean>;
   /** @throws UserError naming the file, and the line, that can't be used */
   open: (place: Place, split: Split, options: OpenOptions) => Promise<ImageSet>;
+  /**
+   * All images of data that says nothing of validation; undefined where it has some of its own. Formats without are always divided.
+   *
+   * @throws UserError as `open`
+   */
+  openWhole?: (place: Place, options: OpenOptions) => Promise<ImageSet | undefined>;
 }

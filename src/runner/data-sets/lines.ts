@@ -1,10 +1,10 @@
 /** Lists that come with a data set: text files, of which every line may be wrong. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { printableName } from '../data/printable-name.js';
-import { listSome } from '../data/list-some.js';
-import { UserError } from '../errors.js';
-import { fileError, readWholeFile } from '../files.js';
+import { printableName } from '../base/printable-name.js';
+import { listSome } from '../base/list-some.js';
+import { UserError } from '../base/errors.js';
+import { fileError, readWholeFile } from '../base/files.js';
 
 export interface Line {
   /** Counted from 1. */

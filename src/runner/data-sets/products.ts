@@ -1,7 +1,7 @@
 /** Stanford Online Products (Oh Song et al., CVPR 2016): 120,053 photos of 22,634 products, with the split of its own. */
 import path from 'node:path';
 import type { Split } from '../data/folder.js';
-import { UserError } from '../errors.js';
+import { UserError } from '../base/errors.js';
 import type { DataFormat } from './format.js';
 import type { Problem } from './lines.js';
 import { quoted, readLines, requireNone } from './lines.js';

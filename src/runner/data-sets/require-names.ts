@@ -1,4 +1,4 @@
-import { UserError } from '../errors.js';
+import { UserError } from '../base/errors.js';
 import type { DataFormat, Place } from './format.js';
 
 /** @throws UserError that names what a data set lacks, when some of its files are there and others are not */

@@ -1,8 +1,8 @@
 /** Balanced batches: which images each step sees, as a pure function of (seed, epoch, step). */
-import { Philox } from '../../graph/philox.js';
-import { UserError } from '../errors.js';
+import { Philox } from '../../graph/state/philox.js';
+import { UserError } from '../base/errors.js';
 import type { ImageSet } from './folder.js';
-import { listSome } from './list-some.js';
+import { listSome } from '../base/list-some.js';
 
 export interface BatchOptions {
   /** N: images a step. */
@@ -12,6 +12,8 @@ export interface BatchOptions {
   /** What to do with classes of fewer than `batchK` images: refuse, leave them out, or repeat some of their images. */
   smallClasses: 'error' | 'drop' | 'repeat';
   seed: number;
+  /** Probability of an image to be mirrored, in [0, 1]; 0.5 unless given. */
+  flip?: number;
 }
 
 /** One step's data but for the pixels; images of one class stand in `batchK` consecutive places. */
@@ -22,7 +24,7 @@ export interface StepBatch {
   labels: Int32Array;
   /** 1 where the image is to be mirrored, [N]. */
   flips: Uint8Array;
-  /** Random numbers in [0, 1) for the sampling of negatives, [N, batchK - 1]. */
+  /** Random numbers in [0, 1) for the sampling. */
   uniforms: Float32Array;
   /** Random bytes for dropout. */
   dropout: Uint8Array;
@@ -80,22 +82,29 @@ function chooseMembers(group: readonly number[], k: number, random: Philox): num
   const chosen: number[] = [];
   while (chosen.length < k) {
     const places = random.choose(group.length, Math.min(k - chosen.length, group.length));
-    chosen.push(...places.map((place) => group[place]!));
+    for (const place of places) chosen.push(group[place]!);
   }
   return chosen;
 }
+
+/** A random word -> [0, 1). Odd words lie below a half: what one in two was decided by before there were other probabilities. */
+const flipPlace = (word: number): number => (((word & 1) === 1 ? 0 : 2 ** 31) + (word >>> 1)) / 2 ** 32;
 
 /**
  * Plans the batches of a run: `batchSize / batchK` distinct classes drawn uniformly, and of each `batchK` distinct
  * images. No step depends on another one, so that a resumed run sees what an uninterrupted one would have seen.
  *
- * @param dropoutBytes length of each step's `dropout`
+ * @param random how many random numbers each step's `uniforms` and `dropout` hold
  * @throws UserError when `batchSize` and `batchK` do not fit each other or the classes that there are
  */
-export function planBatches(set: ImageSet, options: BatchOptions, dropoutBytes = 0): BatchPlan {
+export function planBatches(
+  set: ImageSet,
+  options: BatchOptions,
+  random: { uniforms: number; dropout: number } = { uniforms: 0, dropout: 0 },
+): BatchPlan {
   requireShape(options);
   const groups = groupByClass(set, options);
-  const { batchSize, batchK, seed } = options;
+  const { batchSize, batchK, seed, flip = 0.5 } = options;
   return (epoch, step) => {
     const imageRandom = new Philox(seed, 'images', epoch, step);
     const flipRandom = new Philox(seed, 'flip', epoch, step);
@@ -107,9 +116,9 @@ export function planBatches(set: ImageSet, options: BatchOptions, dropoutBytes =
     return {
       indices,
       labels: indices.map((index) => set.images[index]!.label),
-      flips: new Uint8Array(batchSize).map(() => flipRandom.int(2)),
-      uniforms: new Philox(seed, 'sampling', epoch, step).fillUnit(new Float32Array(batchSize * (batchK - 1))),
-      dropout: new Philox(seed, 'dropout', epoch, step).fillBytes(new Uint8Array(dropoutBytes)),
+      flips: new Uint8Array(batchSize).map(() => Number(flipPlace(flipRandom.uint32()) < flip)),
+      uniforms: new Philox(seed, 'sampling', epoch, step).fillUnit(new Float32Array(random.uniforms)),
+      dropout: new Philox(seed, 'dropout', epoch, step).fillBytes(new Uint8Array(random.dropout)),
     };
   };
 }

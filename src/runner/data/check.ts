@@ -1,8 +1,8 @@
 /** Finds files that cannot be decoded before a training that would stumble over them an hour later. */
-import { UserError } from '../errors.js';
+import { UserError } from '../base/errors.js';
 import type { ImageSet } from './folder.js';
-import { requireUsable } from './folder.js';
-import { listSome } from './list-some.js';
+import { keepImages, requireUsable } from './folder.js';
+import { listSome } from '../base/list-some.js';
 import type { BadImage, ImageLoader } from './loader.js';
 
 export interface CheckOptions {
@@ -29,7 +29,7 @@ export async function checkImages(
   const bad: BadImage[] = [];
   for (let start = 0; start < paths.length; start += imagesAtATime) {
     const some = paths.slice(start, start + imagesAtATime);
-    bad.push(...(await loader.check(some)));
+    for (const image of await loader.check(some)) bad.push(image);
     onProgress?.(start + some.length, paths.length);
   }
   return bad;
@@ -56,7 +56,7 @@ export async function usableImages(
     );
   }
   const bad = new Set(skipped.map(({ path }) => path));
-  const usable = { ...set, images: set.images.filter(({ path }) => !bad.has(path)) };
+  const usable = keepImages(set, ({ path }) => !bad.has(path));
   requireUsable(usable);
   return { set: usable, skipped };
 }

@@ -1,17 +1,19 @@
 /** The work that the decoding threads share: they take image after image off one list, until it is done. */
-import type { Resize } from './decode.js';
-import { BadImageError, decodeImage, flipHorizontally, requireModest } from './decode.js';
+import type { Squares } from '../../graph/preprocessing.js';
+import { UserError } from '../base/errors.js';
+import { decodeImage, flipHorizontally } from './decode.js';
+import { requireModest } from './header.js';
+import { BadImageError, readImageBytes } from './image-file.js';
 
 export interface DecodeTask {
-  /** Each a file to decode, or pixels [size, size, 3] that were decoded before. */
+  /** Each a file to decode, or pixels [imageSize, imageSize, 3] that were decoded before. */
   sources: readonly (string | Uint8Array)[];
   /** For each image, 1 to mirror it. */
   flips?: Uint8Array;
   /** Looks at an image's header first and refuses those that would take too much memory. */
   probe?: boolean;
-  size: number;
-  resize: Resize;
-  /** Receives [sources, size, size, 3]; may be longer. */
+  squares: Squares;
+  /** Receives [sources, imageSize, imageSize, 3]; may be longer. */
   out: SharedArrayBuffer;
   /** One int32: the next image that nobody has taken yet. */
   next: SharedArrayBuffer;
@@ -20,7 +22,16 @@ export interface DecodeTask {
 export interface DecodeFailure {
   /** Place in `sources`. */
   index: number;
+  /** A BadImageError's reason, or the message of an error that is none of the image's own. */
   reason: string;
+  /** Whether it ends everything: such an error may be gone at the next try, and no image is left out for it. */
+  ends: boolean;
+}
+
+async function decodeFile(path: string, { probe, squares }: DecodeTask): Promise<Uint8Array> {
+  const bytes = await readImageBytes(path);
+  if (probe) await requireModest(path, bytes);
+  return decodeImage(path, squares, bytes);
 }
 
 /**
@@ -30,7 +41,8 @@ export interface DecodeFailure {
  * @returns the images of this thread that could not be decoded
  */
 export async function runDecodeTask(task: DecodeTask): Promise<DecodeFailure[]> {
-  const { sources, flips, probe, size, resize } = task;
+  const { sources, flips } = task;
+  const { imageSize: size } = task.squares;
   const next = new Int32Array(task.next);
   const bytes = size * size * 3;
   const failures: DecodeFailure[] = [];
@@ -38,12 +50,13 @@ export async function runDecodeTask(task: DecodeTask): Promise<DecodeFailure[]> 
     const source = sources[index]!;
     const target = new Uint8Array(task.out, index * bytes, bytes);
     try {
-      if (probe && typeof source === 'string') await requireModest(source);
-      target.set(typeof source === 'string' ? await decodeImage(source, size, resize) : source);
+      target.set(typeof source === 'string' ? await decodeFile(source, task) : source);
       if (flips?.[index]) flipHorizontally(target, size);
     } catch (error) {
-      if (!(error instanceof BadImageError)) throw error;
-      failures.push({ index, reason: error.reason });
+      if (!(error instanceof UserError)) throw error;
+      // As data: the classes of errors do not outlive the way to another thread.
+      const isBad = error instanceof BadImageError;
+      failures.push({ index, reason: isBad ? error.reason : error.message, ends: !isBad });
     }
   }
   return failures;

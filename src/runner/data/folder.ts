@@ -1,14 +1,24 @@
-/** The ImageFolder layout: DATA/{train,val}/CLASS/IMAGE. */
+/** The ImageFolder layout: DATA/{train,val}/CLASS/.../IMAGE, as torchvision's ImageFolder reads it. */
 import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import sharp from 'sharp';
-import { UserError } from '../errors.js';
-import { errorCode } from '../files.js';
-import { listSome } from './list-some.js';
+import { UserError } from '../base/errors.js';
+import { listSome } from '../base/list-some.js';
+import { imageExtensions } from './image-formats.js';
+import { findBelow, holdsImage, isFolder, listFolder, whyPassedOver } from './listing.js';
+import type { PassedOver } from './passed-over.js';
+import { besideTheSplits, hidden, inNoClass, isHiddenName, ofOtherSplit, passedOverLines } from './passed-over.js';
+import type { Split } from './split-names.js';
+import { chooseFolders, isSplitName, splitNames } from './split-names.js';
 
-export type Split = 'train' | 'val';
+export type { Split } from './split-names.js';
 
+/** What an image is in an evaluation: looked for, or among those that are searched, or both. */
+export interface ImageRole {
+  isQuery: boolean;
+  isGallery: boolean;
+}
+
+/** The images of a split and their classes. */
 export interface ImageSet {
   /** The folder that holds the images, absolute: of an image folder the split's. */
   root: string;
@@ -17,68 +27,49 @@ export interface ImageSet {
   classes: string[];
   /** By class, then by path by code unit; `path` is absolute. */
   images: { path: string; label: number }[];
+  /** Of each image; undefined where every image is a query and in the gallery. */
+  roles?: ImageRole[];
+  /** What lies between the images and is not used. */
+  passedOver?: PassedOver[];
 }
 
-/** File name endings (lower case, with their dot) of everything that the installed sharp reads. */
-export const imageExtensions: readonly string[] = Object.values(sharp.format as unknown as Record<string, Format>)
-  .filter((format) => format.input.file)
-  .flatMap((format) => format.input.fileSuffix ?? [])
-  .sort();
-
-interface Format {
-  input: { file: boolean; fileSuffix?: string[] };
+/** The set with some of its images; classes keep their labels. */
+export function keepImages(set: ImageSet, isKept: (image: ImageSet['images'][number]) => boolean): ImageSet {
+  const { images, roles } = set;
+  return {
+    ...set,
+    images: images.filter(isKept),
+    ...(roles && { roles: roles.filter((_, i) => isKept(images[i]!)) }),
+  };
 }
-
-/** True for a file name that sharp should be able to read, and that is not hidden. */
-export function isImageName(name: string): boolean {
-  const lower = name.toLowerCase();
-  return !name.startsWith('.') && imageExtensions.some((extension) => lower.endsWith(extension));
-}
-
-const layout = (dataPath: string) => `Images belong in ${path.join(dataPath, '{train,val}', 'CLASS')}/.`;
-
-const reasons: Record<string, string> = {
-  ENOENT: 'does not exist',
-  ENOTDIR: 'is not a folder',
-  EACCES: 'may not be read (permission denied)',
-};
-
-/**
- * Lists a folder.
- *
- * @param name what the error calls it
- * @param advice sentence behind the error
- * @throws UserError when it cannot be read
- */
-export async function listFolder(folder: string, name: string, advice = ''): Promise<Dirent[]> {
-  try {
-    return await readdir(folder, { withFileTypes: true });
-  } catch (error) {
-    const code = errorCode(error) ?? String(error);
-    throw new UserError(`${name} ${reasons[code] ?? `cannot be read (${code})`}. ${advice}`.trimEnd());
-  }
-}
-
-/** Whether an entry of `folder` is a folder, or a link to one. */
-export const isFolder = async (entry: Dirent, folder: string): Promise<boolean> =>
-  entry.isDirectory() ||
-  (entry.isSymbolicLink() &&
-    (await stat(path.join(folder, entry.name)).then(
-      (target) => target.isDirectory(),
-      () => false,
-    )));
 
 /** What a split must hold to be of any use: the rule, and what the error says when it is broken. */
-const requirements: Record<Split, { holds: (sizes: number[]) => boolean; otherwise: string }> = {
+const requirements: Record<Split, { holds: (set: ImageSet) => boolean; otherwise: string }> = {
   train: {
-    holds: (sizes) => sizes.filter((size) => size > 0).length >= 2,
+    holds: (set) => classSizes(set).filter((size) => size > 0).length >= 2,
     otherwise: 'holds images of one class only: training needs negatives, so at least two classes',
   },
   val: {
-    holds: (sizes) => sizes.some((size) => size >= 2),
+    holds: hasAnswer,
     otherwise: 'has no class with two images: an image can only be found by another one of its class',
   },
 };
+
+/** Whether some query has another image of its class in the gallery. */
+function hasAnswer(set: ImageSet): boolean {
+  const { images, roles } = set;
+  if (!roles) return classSizes(set).some((size) => size >= 2);
+  const gallery = classSizes(keepRole(set, 'isGallery'));
+  return images.some(({ label }, i) => {
+    const { isQuery, isGallery } = roles[i]!;
+    return isQuery && gallery[label]! > (isGallery ? 1 : 0);
+  });
+}
+
+const keepRole = (set: ImageSet, role: keyof ImageRole): ImageSet => ({
+  ...set,
+  images: set.images.filter((_, i) => set.roles![i]![role]),
+});
 
 /** How many images each class has. */
 export function classSizes(set: ImageSet): number[] {
@@ -91,39 +82,112 @@ export function classSizes(set: ImageSet): number[] {
 export function requireUsable(set: ImageSet): void {
   if (set.images.length === 0) throw new UserError(`${set.root} holds no image that can be read.`);
   const { holds, otherwise } = requirements[set.split];
-  if (!holds(classSizes(set))) throw new UserError(`${set.root} ${otherwise}.`);
+  if (holds(set)) return;
+  if (!set.roles) throw new UserError(`${set.root} ${otherwise}.`);
+  throw new UserError(`${set.root} has no query with another image of its class in the gallery.`);
 }
 
-/** Names of the class folders inside of a folder, sorted by code unit; hidden ones are passed over. */
-export async function classFolders(entries: readonly Dirent[], folder: string): Promise<string[]> {
-  const names: string[] = [];
+/** Names of the class folders inside of a folder, sorted by code unit, and what lies beside them. */
+export async function classFolders(
+  entries: readonly Dirent[],
+  folder: string,
+): Promise<{ classes: string[]; passedOver: PassedOver[] }> {
+  const classes: string[] = [];
+  const passedOver: PassedOver[] = [];
   for (const entry of entries) {
-    if (!entry.name.startsWith('.') && (await isFolder(entry, folder))) names.push(entry.name);
+    const place = path.join(folder, entry.name);
+    if (isHiddenName(entry.name)) passedOver.push(hidden(place));
+    else if (await isFolder(entry, folder)) classes.push(entry.name);
+    else passedOver.push((await whyPassedOver(place)) ?? inNoClass(place));
   }
-  return names.sort();
+  return { classes: classes.sort(), passedOver };
 }
 
-/** Names of the images in a class folder, sorted by code unit. @throws UserError when it cannot be read */
-export async function imageNames(folder: string): Promise<string[]> {
-  const entries = await listFolder(folder, `class folder ${folder}`);
-  return entries
-    .filter((entry) => !entry.isDirectory() && isImageName(entry.name))
-    .map((entry) => entry.name)
-    .sort();
-}
-
-/** @throws UserError that lists the class folders without any image, if there are some */
-export function requireImages(root: string, classes: readonly string[], empty: readonly string[]): void {
+/** @throws UserError that lists the class folders without any image, if there are some, and what is in them */
+export function requireImages(
+  root: string,
+  classes: readonly string[],
+  empty: readonly string[],
+  passedOver: readonly PassedOver[] = [],
+): void {
   if (empty.length === 0) return;
+  const within = new Set(empty.map((name) => path.join(root, name)));
+  const there = passedOver.filter((each) =>
+    within.has(path.join(root, path.relative(root, each.path).split(path.sep)[0]!)),
+  );
+  const lines = passedOverLines(there, root);
   throw new UserError(
     `${root}: ${empty.length} of ${classes.length} class folders hold no image:\n${listSome(empty)}\n` +
+      (lines.length > 0 ? `They hold:\n${lines.map((line) => `  ${line}`).join('\n')}\n` : '') +
       `Remove them or add images (${imageExtensions.join(' ')}).`,
   );
 }
 
 /**
- * Lists one split of an image folder. Hidden entries and files that are no images by their extension are passed over;
- * links are followed; folders inside of a class folder are not searched.
+ * Lists class folders.
+ *
+ * @param advice sentence behind the errors
+ * @throws UserError when the folder is missing or unreadable, or it or a class folder is empty
+ */
+export async function openClasses(root: string, split: Split, advice: string): Promise<ImageSet> {
+  const { classes, passedOver } = await classFolders(await listFolder(root, root, advice), root);
+  if (classes.length === 0) {
+    const lines = passedOverLines(passedOver, root);
+    const there = lines.length > 0 ? ` It holds:\n${lines.map((line) => `  ${line}`).join('\n')}\n` : ' ';
+    throw new UserError(`${root} has no class folders inside.${there}${advice}`);
+  }
+  const set: ImageSet = { root, split, classes, images: [] };
+  const empty: string[] = [];
+  for (const [label, name] of classes.entries()) {
+    const folder = path.join(root, name);
+    const found = await findBelow(folder, `class folder ${folder}`);
+    if (found.images.length === 0) empty.push(name);
+    for (const file of found.images.sort()) set.images.push({ path: path.join(folder, file), label });
+    for (const each of found.passedOver) passedOver.push(each);
+  }
+  requireImages(root, classes, empty, passedOver);
+  return passedOver.length > 0 ? { ...set, passedOver } : set;
+}
+
+/** Joins the classes of two folders: queries, and the gallery that they are looked for in. */
+async function openRoles(dataRoot: string, folders: { query: string; gallery: string }, advice: string) {
+  const [query, gallery] = [
+    await openClasses(path.join(dataRoot, folders.query), 'val', advice),
+    await openClasses(path.join(dataRoot, folders.gallery), 'val', advice),
+  ];
+  const classes = [...new Set([...query.classes, ...gallery.classes])].sort();
+  const labels = new Map(classes.map((name, label) => [name, label]));
+  const of = ({ images, classes: own }: ImageSet, role: ImageRole) =>
+    images.map((image) => ({ path: image.path, label: labels.get(own[image.label]!)!, role }));
+  const all = [
+    ...of(query, { isQuery: true, isGallery: false }),
+    ...of(gallery, { isQuery: false, isGallery: true }),
+  ].sort((a, b) => a.label - b.label || (a.path < b.path ? -1 : 1));
+  const passedOver = [...(query.passedOver ?? []), ...(gallery.passedOver ?? [])];
+  const set: ImageSet = {
+    ...{ root: dataRoot, split: 'val' as const, classes },
+    images: all.map(({ path: file, label }) => ({ path: file, label })),
+    roles: all.map(({ role }) => role),
+  };
+  return passedOver.length > 0 ? { ...set, passedOver } : set;
+}
+
+const layout = (dataPath: string) => `Images belong in ${path.join(dataPath, '{train,val}', 'CLASS')}/.`;
+
+/** Images, and folders of them, that lie in no split. */
+async function besideSplits(entries: readonly Dirent[], dataRoot: string): Promise<PassedOver[]> {
+  const beside: PassedOver[] = [];
+  for (const entry of entries) {
+    if (isSplitName(entry.name) || !(await holdsImage(entry, dataRoot))) continue;
+    beside.push(besideTheSplits(path.join(dataRoot, entry.name)));
+  }
+  return beside;
+}
+
+/**
+ * Lists one split of an image folder: `train` or `training`; `val`, `valid`, `validation` or `test`, or `query` with `gallery`; in
+ * any case. Each folder inside is a class, with all images in it at any depth; links are followed. Files are images by the ending
+ * of their name, or by their first bytes where it does not tell; others are listed as passed over, hidden ones too.
  *
  * @param dataPath the folder with `train` and `val` inside
  * @throws UserError when a folder is missing or unreadable, when the split or a class folder is empty, when `train` has
@@ -131,23 +195,23 @@ export function requireImages(root: string, classes: readonly string[], empty: r
  */
 export async function openImageFolder(dataPath: string, split: Split): Promise<ImageSet> {
   const dataRoot = path.resolve(dataPath);
-  const root = path.join(dataRoot, split);
-  const inside = await listFolder(dataRoot, `data folder ${dataRoot}`, layout(dataRoot));
-  if (!inside.some((entry) => entry.name === split)) {
-    throw new UserError(`${dataRoot} has no folder ${split}/ inside. ${layout(dataRoot)}`);
+  const advice = layout(dataRoot);
+  const inside = await listFolder(dataRoot, `data folder ${dataRoot}`, advice);
+  const names = inside.map(({ name }) => name);
+  const { folder, roles, others } = chooseFolders(names, split);
+  if (folder === undefined && !roles) {
+    const folders = names.filter((name) => !isHiddenName(name)).sort();
+    const there = folders.length > 0 ? ` It holds:\n${listSome(folders)}\n` : ' ';
+    const instead = split === 'val' ? ' --val-split takes some of train/ for it, and --eval-every 0 does without.' : '';
+    throw new UserError(`${dataRoot} has no folder ${splitNames[split]}.${there}${advice}${instead}`);
   }
-  const classes = await classFolders(await listFolder(root, root, layout(dataRoot)), root);
-  if (classes.length === 0) throw new UserError(`${root} has no class folders inside. ${layout(dataRoot)}`);
-
-  const set: ImageSet = { root, split, classes, images: [] };
-  const empty: string[] = [];
-  for (const [label, name] of classes.entries()) {
-    const folder = path.join(root, name);
-    const files = await imageNames(folder);
-    if (files.length === 0) empty.push(name);
-    for (const file of files) set.images.push({ path: path.join(folder, file), label });
-  }
-  requireImages(root, classes, empty);
+  const set = roles
+    ? await openRoles(dataRoot, roles, advice)
+    : await openClasses(path.join(dataRoot, folder!), split, advice);
+  const used = roles ? `${roles.query} with ${roles.gallery}` : folder!;
+  const unused = others.map((name) => ofOtherSplit(path.join(dataRoot, name), used));
+  const beside = split === 'train' ? await besideSplits(inside, dataRoot) : [];
+  const passedOver = [...(set.passedOver ?? []), ...unused, ...beside];
   requireUsable(set);
-  return set;
+  return passedOver.length > 0 ? { ...set, passedOver } : set;
 }

@@ -2,17 +2,17 @@
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import { UserError } from '../errors.js';
-import { workerFile } from '../worker-file.js';
-import type { Resize } from './decode.js';
-import { BadImageError } from './decode.js';
+import { UserError } from '../base/errors.js';
+import { workerFile } from '../base/worker-file.js';
+import type { Squares } from '../../graph/preprocessing.js';
+import { wholeSquares } from '../../graph/preprocessing.js';
+import { BadImageError } from './image-file.js';
 import type { DecodeFailure, DecodeTask } from './decode-task.js';
 import { runDecodeTask } from './decode-task.js';
 
-export interface ImageLoaderOptions {
-  /** Height and width of the decoded images, in pixels. */
-  imageSize: number;
-  resize: Resize;
+/** How images are decoded; where `resizeTo` and `filter` are not given, into whole squares by the filter `triangle`. */
+export interface ImageLoaderOptions
+  extends Pick<Squares, 'imageSize' | 'resize'>, Partial<Pick<Squares, 'resizeTo' | 'filter'>> {
   /**
    * Decoding threads; 0 decodes in this thread, one image after another. sharp works on libuv's thread pool, so that more
    * than four pay only when the environment variable UV_THREADPOOL_SIZE is raised before Node.js starts.
@@ -22,6 +22,7 @@ export interface ImageLoaderOptions {
   cache: 'none' | 'ram';
 }
 
+/** An image that can't be read, and why. */
 export interface BadImage {
   path: string;
   reason: string;
@@ -44,6 +45,7 @@ const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
 /** What is left of the machine's memory, or of the container's, in bytes. */
 const availableMemory = () => (process.availableMemory as (() => number) | undefined)?.() ?? os.freemem();
 
+/** Decodes images into arrays, in threads of its own; to be closed. */
 export class ImageLoader {
   /** Size of one decoded image: imageSize * imageSize * 3. */
   readonly imageBytes: number;
@@ -58,8 +60,12 @@ export class ImageLoader {
   /** Why there are fewer threads than there should be. */
   private lost: UserError | undefined;
 
+  private readonly squares: Squares;
+
   constructor(private readonly options: ImageLoaderOptions) {
-    this.imageBytes = options.imageSize ** 2 * 3;
+    const { imageSize, resizeTo = imageSize, resize, filter = 'triangle' } = options;
+    this.squares = { imageSize, resizeTo, resize, filter };
+    this.imageBytes = imageSize ** 2 * 3;
     this.cache = options.cache === 'ram' ? new Map() : undefined;
     if (options.workers > 0) {
       this.pool = new Piscina({
@@ -77,7 +83,8 @@ export class ImageLoader {
    *
    * @param flips for each image, whether to mirror it left to right
    * @returns RGB, uint8, [paths, imageSize, imageSize, 3]
-   * @throws BadImageError (a UserError) that names the first file that cannot be decoded
+   * @throws BadImageError (a UserError) that names the first file that cannot be decoded; UserError for an error of the disk or the
+   *   machine
    */
   async decode(paths: readonly string[], flips?: ArrayLike<number>): Promise<Uint8Array> {
     const length = paths.length * this.imageBytes;
@@ -87,7 +94,7 @@ export class ImageLoader {
     const scratch = this.takeScratch(length);
     const sources = cache ? paths.map((path) => cache.get(path)!) : paths;
     const bad = await this.fill(sources, scratch, {
-      size: this.options.imageSize,
+      squares: this.squares,
       flips: flips && Uint8Array.from(flips),
     });
     const pixels = new Uint8Array(length);
@@ -101,11 +108,12 @@ export class ImageLoader {
    * Reads images without returning their pixels; with `cache: 'ram'` they are kept.
    *
    * @returns the files that cannot be decoded, or not without more than 512 MiB of memory at once, in the order of `paths`
+   * @throws UserError for an error of the disk or the machine, which says nothing of the image
    */
   async check(paths: readonly string[]): Promise<BadImage[]> {
     if (this.cache !== undefined) return this.keep(paths, this.cache);
     const scratch = this.takeScratch(paths.length * checkSize ** 2 * 3);
-    const bad = await this.fill(paths, scratch, { size: checkSize, probe: true });
+    const bad = await this.fill(paths, scratch, { squares: wholeSquares(checkSize, this.squares.resize), probe: true });
     this.spare.push(scratch);
     return bad;
   }
@@ -141,11 +149,11 @@ export class ImageLoader {
   private async fill(
     sources: DecodeTask['sources'],
     out: SharedArrayBuffer,
-    how: Pick<DecodeTask, 'size' | 'flips' | 'probe'>,
+    how: Pick<DecodeTask, 'squares' | 'flips' | 'probe'>,
   ): Promise<BadImage[]> {
     if (this.closed) throw new Error('the image loader is closed');
     const next = new Int32Array(new SharedArrayBuffer(4));
-    const task: DecodeTask = { sources, ...how, resize: this.options.resize, out, next: next.buffer };
+    const task: DecodeTask = { sources, ...how, out, next: next.buffer };
     const { pool } = this;
     if (this.lost) throw this.lost;
     const threads = Math.min(this.options.workers, sources.length);
@@ -163,6 +171,8 @@ export class ImageLoader {
       const failures = (await work).flat();
       if (this.closed) throw new Error('the image loader was closed while it decoded');
       failures.sort((a, b) => a.index - b.index);
+      const end = failures.find(({ ends }) => ends);
+      if (end) throw new UserError(end.reason);
       return failures.map(({ index, reason }) => ({ path: sources[index] as string, reason }));
     } finally {
       this.running.delete(next);
@@ -181,7 +191,7 @@ export class ImageLoader {
   private async keep(paths: readonly string[], cache: Map<string, Uint8Array>): Promise<BadImage[]> {
     const missing = [...new Set(paths)].filter((path) => !cache.has(path));
     const out = new SharedArrayBuffer(missing.length * this.imageBytes);
-    const bad = await this.fill(missing, out, { size: this.options.imageSize, probe: true });
+    const bad = await this.fill(missing, out, { squares: this.squares, probe: true });
     const failed = new Set(bad.map(({ path }) => path));
     for (const [index, path] of missing.entries()) {
       if (!failed.has(path)) cache.set(path, new Uint8Array(out, index * this.imageBytes, this.imageBytes));

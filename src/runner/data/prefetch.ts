@@ -13,7 +13,7 @@ export interface TrainingRun {
   images: Uint8Array;
   /** [steps, N] */
   labels: Int32Array;
-  /** [steps, N, batchK - 1] */
+  /** [steps, random numbers of the sampling] */
   uniforms: Float32Array;
   /** [steps, bytes of dropout] */
   dropout: Uint8Array;

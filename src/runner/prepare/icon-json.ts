@@ -1,6 +1,6 @@
 /** Iconify's JSON: drawings by name. https://iconify.design/docs/types/iconify-json.html */
-import { UserError } from '../errors.js';
-import { printable } from '../weights/printable.js';
+import { UserError } from '../base/errors.js';
+import { printable } from '../base/printable.js';
 
 export interface IconSize {
   left?: number;

@@ -5,11 +5,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import sharp from 'sharp';
-import { UserError } from '../errors.js';
-import { ensureWritableFolder, errorCode, fileError } from '../files.js';
-import { forEachConcurrently } from './concurrently.js';
+import { folderBehind } from '../base/destination.js';
+import { UserError } from '../base/errors.js';
+import { ensureWritableFolder, errorCode, fileError } from '../base/files.js';
+import { forEachConcurrently } from '../base/concurrently.js';
 import { iconSets } from './icon-sets.js';
 import type { IconSet } from './icon-sets.js';
 import type { IconifyJson, IconSize } from './icon-json.js';
@@ -149,7 +150,7 @@ async function removePartial(folder: string): Promise<void> {
 export async function prepareIcons(folder: string, options: PrepareOptions = {}): Promise<PreparedIcons> {
   const { sets = iconSets, fetchPackage, onProgress = () => undefined } = options;
   const cacheFolder = options.cacheFolder ?? join(userCacheFolder(), 'icons');
-  const target = resolve(folder);
+  const target = await folderBehind(folder);
   const recipe: Recipe = {
     kind: 'dws-icons',
     size: SIZE,

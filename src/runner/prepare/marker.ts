@@ -1,9 +1,9 @@
 /** `prepared.json`: stands in a finished folder of icons and tells what it was made from. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../errors.js';
-import { errorCode, fileError } from '../files.js';
-import { isSize } from '../weights/sizes.js';
+import { UserError } from '../base/errors.js';
+import { errorCode, fileError, readText } from '../base/files.js';
+import { isSize } from '../base/sizes.js';
 
 export const markerFile = 'prepared.json';
 
@@ -56,12 +56,12 @@ export async function readMarker(folder: string): Promise<Marker | null> {
     names = await readdir(folder);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return null;
-    if (errorCode(error) === 'ENOTDIR') throw refuse('is a file');
+    if (errorCode(error) === 'ENOTDIR') throw new UserError(`${folder} is a file or a device. Give a folder.`);
     throw fileError(`can't read ${folder}`, error);
   }
   if (names.length === 0) return null;
   try {
-    const marker: unknown = JSON.parse(await readFile(join(folder, markerFile), 'utf8'));
+    const marker: unknown = JSON.parse(await readText(join(folder, markerFile)));
     if (isMarker(marker)) return marker;
   } catch {
     // Without a readable marker the folder is someone else's.

@@ -3,12 +3,12 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { homeFolder } from '../base/cache-folder.js';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { list } from 'tar';
-import { UserError } from '../errors.js';
-import { ensureWritableFolder, errorCode, fileError } from '../files.js';
+import { UserError } from '../base/errors.js';
+import { ensureWritableFolder, errorCode, fileError } from '../base/files.js';
 
 export interface PinnedPackage {
   /** For example `@scope/name`. */
@@ -29,11 +29,12 @@ export const tarballName = ({ name, version }: PinnedPackage): string =>
 export function userCacheFolder(
   platform: NodeJS.Platform = process.platform,
   env: Readonly<Record<string, string | undefined>> = process.env,
-  home = homedir(),
+  home?: string,
 ): string {
-  if (platform === 'win32') return join(env.LOCALAPPDATA || join(home, 'AppData', 'Local'), 'dws');
-  if (platform === 'darwin') return join(home, 'Library', 'Caches', 'dws');
-  return join(env.XDG_CACHE_HOME || join(home, '.cache'), 'dws');
+  const below = (...names: string[]) => join(home ?? homeFolder(), ...names);
+  if (platform === 'win32') return join(env.LOCALAPPDATA || below('AppData', 'Local'), 'dws');
+  if (platform === 'darwin') return below('Library', 'Caches', 'dws');
+  return join(env.XDG_CACHE_HOME || below('.cache'), 'dws');
 }
 
 /** npm is a batch file on Windows, which Node.js starts through a shell only; its script next to Node.js needs none. */
@@ -62,7 +63,7 @@ export function npmFailure(output: string): string {
 }
 
 /** Fetches with `npm pack`, so that the user's registry, proxy and npm cache are used. */
-export const npmPack: FetchPackage = async ({ name, version }, folder) => {
+const npmPack: FetchPackage = async ({ name, version }, folder) => {
   const [file, args] = npmCommand();
   const pack = [...args, 'pack', `${name}@${version}`, '--pack-destination', folder, ...NPM_OPTIONS];
   await new Promise<void>((resolve, reject) => {

@@ -1,20 +1,18 @@
 /** The folder in which published weights are kept for the user, filled when a file is first asked for. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import envPaths from 'env-paths';
-import { UserError } from '../errors.js';
-import { ensureWritableFolder, errorCode, fileError } from '../files.js';
+import { cacheFolder } from '../base/cache-folder.js';
+import { UserError } from '../base/errors.js';
+import { ensureWritableFolder, errorCode, fileError, openToRead } from '../base/files.js';
 import type { DownloadHooks } from './download.js';
 import { download, DownloadError } from './download.js';
 import { withLock } from './lock.js';
-import { hashPrefix, publishedAddress } from './published.js';
+import { knownHash, publishedAddress } from '../options/published.js';
 
-/** `weights` in the platform's cache folder, or in the one that the environment variable DWS_CACHE names. */
-export const weightsFolder = (): string =>
-  join(process.env.DWS_CACHE || envPaths('dws', { suffix: '' }).cache, 'weights');
+/** @throws UserError as `cacheFolder` */
+export const weightsFolder = async (): Promise<string> => join(await cacheFolder(), 'weights');
 
 export interface CachedFile {
   path: string;
@@ -33,11 +31,14 @@ export interface CacheOptions extends DownloadHooks {
 /** @throws UserError when the file can't be read; the signal's reason when it is aborted */
 export async function sha256Of(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
+  const file = await openToRead(path);
   try {
-    await pipeline(createReadStream(path, { highWaterMark: 2 ** 20 }), hash, { signal });
+    await pipeline(file.createReadStream({ highWaterMark: 2 ** 20 }), hash, { signal });
   } catch (error) {
     signal?.throwIfAborted();
     throw fileError(`can't read ${path}`, error);
+  } finally {
+    await file.close();
   }
   return hash.digest('hex');
 }
@@ -62,7 +63,7 @@ class CacheEntry {
   private readonly path: string;
   private readonly source: string;
   private readonly part: string;
-  private readonly prefix: string;
+  private readonly digits: string;
 
   constructor(
     file: string,
@@ -72,7 +73,7 @@ class CacheEntry {
     this.path = join(folder, file);
     this.part = `${this.path}.part`;
     this.source = new URL(file, options.address ?? publishedAddress).href;
-    this.prefix = hashPrefix(file);
+    this.digits = knownHash(file);
   }
 
   async get(): Promise<CachedFile> {
@@ -93,12 +94,13 @@ class CacheEntry {
   /** Removes a file that is not the published one: it would fail again, or be trusted by someone else. */
   private async verified(path: string, signal?: AbortSignal): Promise<CachedFile> {
     const sha256 = await sha256Of(path, signal);
-    if (sha256.startsWith(this.prefix)) return { path, sha256 };
+    if (sha256.startsWith(this.digits)) return { path, sha256 };
     await rm(path, { force: true });
+    const told = sha256.slice(0, this.digits.length);
+    const differs = told === sha256 ? `is ${told}, not ` : `begins with ${told}, not with `;
     throw new UserError(
-      `${path} is not ${this.source} and was removed: its SHA-256 begins with ${sha256.slice(0, this.prefix.length)}, ` +
-        `not with ${this.prefix}. Try again; if that does not help, look for a proxy that alters files.\n` +
-        byHand(this.source, this.path),
+      `${path} is not ${this.source} and was removed: its SHA-256 ${differs}${this.digits}. Try again; if that does not ` +
+        `help, look for a proxy that alters files.\n${byHand(this.source, this.path)}`,
     );
   }
 
@@ -131,12 +133,12 @@ class CacheEntry {
 }
 
 /**
- * A published file in the user's cache, downloaded if it is not there; its SHA-256 is checked against the digits in its
- * name either way. Two processes that want it at once download it once.
+ * A published file in the user's cache, downloaded if it is not there; its SHA-256 is checked either way, as far
+ * as it is known: see `knownHash`. Two processes that want it at once download it once.
  *
  * @param file a name of `publishedFiles`
  * @throws UserError when it can't be downloaded (says how to place it by hand), stored or read, or is not the published one;
  *   the signal's reason when it is aborted (what has come is kept)
  */
-export const cachedWeights = (file: string, options: CacheOptions = {}): Promise<CachedFile> =>
-  new CacheEntry(file, options.folder ?? weightsFolder(), options).get();
+export const cachedWeights = async (file: string, options: CacheOptions = {}): Promise<CachedFile> =>
+  new CacheEntry(file, options.folder ?? (await weightsFolder()), options).get();

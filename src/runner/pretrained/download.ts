@@ -2,8 +2,8 @@
 import { open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { UserError } from '../errors.js';
-import { errorCode, fileError } from '../files.js';
+import { UserError } from '../base/errors.js';
+import { errorCode, fileError } from '../base/files.js';
 
 export interface Patience {
   /** Tries in a row that bring nothing, after which it gives up. */

@@ -15,23 +15,24 @@
  * The weights become w[o,c,i,j] a_c. Batch normalization subtracts a mean from the output: the running mean becomes
  * running_mean_o - s_o; the mean of a batch is without s_o by itself. So both of its modes give what they gave.
  */
-import { imageNet } from '../../graph/head.js';
+import type { Normalization } from '../../graph/preprocessing.js';
 
 const CHANNELS = 3;
 
 /**
- * Changes the first layer, in place, from images in [-1, 1] to images normalized by ImageNet's mean and standard deviation.
+ * Changes the first layer, in place, from images in [-1, 1] to images normalized otherwise.
  *
  * @param weight `Conv2d_1a_3x3.conv.weight`, [outputs, 3, height, width]
  * @param runningMean `Conv2d_1a_3x3.bn.running_mean`, [outputs]
+ * @param normalization of the network's images
  */
-export function foldInputScaling(weight: Float32Array, runningMean: Float32Array): void {
+export function foldInputScaling(weight: Float32Array, runningMean: Float32Array, { mean, std }: Normalization): void {
   const plane = weight.length / runningMean.length / CHANNELS;
   for (let o = 0; o < runningMean.length; o++) {
     let shift = 0;
     for (let c = 0; c < CHANNELS; c++) {
-      const scale = imageNet.std[c]! / 0.5;
-      const offset = (imageNet.mean[c]! - 0.5) / 0.5;
+      const scale = std[c]! / 0.5;
+      const offset = (mean[c]! - 0.5) / 0.5;
       const begin = (o * CHANNELS + c) * plane;
       for (let i = begin; i < begin + plane; i++) {
         shift += weight[i]! * offset;

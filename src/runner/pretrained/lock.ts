@@ -2,8 +2,8 @@
 import { createRequire } from 'node:module';
 import { setTimeout } from 'node:timers/promises';
 import type Lockfile from 'proper-lockfile';
-import { UserError } from '../errors.js';
-import { errorCode, fileError } from '../files.js';
+import { UserError } from '../base/errors.js';
+import { errorCode, fileError } from '../base/files.js';
 
 /** Milliseconds between two looks at a lock that another process holds. */
 const POLL_MS = 250;

@@ -1,6 +1,6 @@
 /** The images that a report looks at, where there are more than it can. */
-import { Philox } from '../../graph/philox.js';
-import { groupBy } from '../data/group-by.js';
+import { Philox } from '../../graph/state/philox.js';
+import { groupBy } from '../base/group-by.js';
 
 /** So many classes are among the chosen images at least, where there are as many, however large they are. */
 const leastClasses = 50;
@@ -22,7 +22,7 @@ export function choosePlaces(labels: readonly number[], most: number): number[] 
   for (const at of random.choose(classes.length, classes.length)) {
     const members = classes[at]!;
     const some = members.length > share ? random.choose(members.length, share).map((i) => members[i]!) : members;
-    if (chosen.length + some.length <= most) chosen.push(...some);
+    if (chosen.length + some.length <= most) for (const place of some) chosen.push(place);
   }
   return chosen.sort((a, b) => a - b);
 }

@@ -1,5 +1,6 @@
 /** A run's metrics as curves of a bounded number of points. */
-import type { EvalMetrics, Metrics, StepMetrics } from '../metrics.js';
+import type { EvalMetrics, Metrics, StepMetrics } from '../training/metrics-file.js';
+import { ratesOf, statisticsOf } from '../training/metrics-file.js';
 import type { Chart, Series } from '../../report-page/data.js';
 
 /** Points of a curve at most: more than a screen has columns for. */
@@ -40,29 +41,41 @@ interface StepChart {
   curves: { label: string; color: number; value: (step: StepMetrics) => Value }[];
 }
 
-const stepCharts: Record<string, StepChart> = {
+/** Colors of a chart's lines are numbered so far. */
+const colors = 6;
+
+/** A chart of each of the loss's statistics, by its name. */
+const statisticCharts = (first: StepMetrics | undefined): Record<string, StepChart> =>
+  Object.fromEntries(
+    (first ? statisticsOf(first) : []).map(([name]) => {
+      const value = (step: StepMetrics) => step[name] as Value;
+      const digits = name === 'pairs' ? 0 : 4;
+      return [name, { yLabel: name, digits, isNoisy: true, curves: [{ label: name, color: 1, value }] }];
+    }),
+  );
+
+/** The network's learning rate and those of the loss's parameters. A logarithmic axis has no place for 0. */
+const rateChart = (first: StepMetrics | undefined): StepChart => ({
+  yLabel: 'learning rate',
+  digits: 6,
+  isNoisy: false,
+  log: true,
+  curves: [
+    { label: 'network', color: 0, value: ({ lr }) => lr || null },
+    ...(first ? ratesOf(first) : []).map(([name], i) => ({
+      label: name,
+      color: (i + 2) % colors,
+      value: (step: StepMetrics) => (step[`lr_${name}`] as Value) || null,
+    })),
+  ],
+});
+
+const fixedCharts: Record<'loss' | 'gradient-norm', StepChart> = {
   loss: {
     yLabel: 'loss',
     digits: 4,
     isNoisy: true,
     curves: [{ label: 'loss', color: 0, value: ({ loss }) => loss }],
-  },
-  pairs: {
-    yLabel: 'pairs',
-    digits: 0,
-    isNoisy: true,
-    curves: [{ label: 'pairs', color: 1, value: ({ pairs }) => pairs }],
-  },
-  'learning-rates': {
-    yLabel: 'learning rate',
-    digits: 6,
-    isNoisy: false,
-    log: true,
-    // A logarithmic axis has no place for 0.
-    curves: [
-      { label: 'network', color: 0, value: ({ lr }) => lr || null },
-      { label: 'beta', color: 2, value: ({ lr_beta }) => lr_beta || null },
-    ],
   },
   'gradient-norm': {
     yLabel: 'length',
@@ -90,6 +103,8 @@ function seriesOf({ isNoisy, curves }: StepChart, steps: readonly StepMetrics[])
 /** Charts over the steps, by name; those that nothing was written of are left out. */
 export function stepCurves(metrics: readonly Metrics[]): Record<string, Chart> {
   const steps = metrics.filter((line) => line.kind === 'step');
+  const { loss, ...others } = fixedCharts;
+  const stepCharts = { loss, ...statisticCharts(steps[0]), 'learning-rates': rateChart(steps[0]), ...others };
   const x = thinned(steps.map(({ step }) => step)) as number[];
   return Object.fromEntries(
     Object.entries(stepCharts).flatMap(([name, chart]) => {
@@ -106,11 +121,13 @@ export function recallCurves(metrics: readonly Metrics[]): Chart | undefined {
   if (all.length === 0) return undefined;
   const each = eachOf(all.length);
   const shown = all.filter((_, i) => i % each === 0 || i === all.length - 1);
-  const series = Object.keys(all[0]!.recall).map((k, color): Series => ({
+  // A resumed run may have been asked for others; keys that are numbers come in their order.
+  const ks = Object.keys(Object.assign({}, ...all.map(({ recall }) => recall)) as EvalMetrics['recall']);
+  const series = ks.map((k, i): Series => ({
     label: `Recall@${k}`,
     values: shown.map(({ recall }) => recall[k] ?? null),
     look: 'line',
-    color,
+    color: i % colors,
   }));
   const x = shown.map(({ epoch }) => epoch + 1);
   return { x, xLabel: 'epochs finished', yLabel: 'share of queries', series, yRange: [0, 1], digits: 3 };

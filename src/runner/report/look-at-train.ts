@@ -1,14 +1,16 @@
 /** How a network sees batches of its training images. */
-import type { ComputeThread } from '../compute-thread.js';
+import type { ComputeThread } from '../compute/thread.js';
 import { planBatches } from '../data/batches.js';
 import { checkImages } from '../data/check.js';
 import type { ImageSet } from '../data/folder.js';
 import { ImageLoader } from '../data/loader.js';
-import { defaultEvalBatch, embedOn } from '../embed.js';
-import { UserError } from '../errors.js';
-import type { SmallClasses } from '../run-options.js';
+import { defaultEvalBatch, embedOn } from '../evaluation/embed.js';
+import { defaultSampling } from '../../graph/parts/parts.js';
+import { UserError } from '../base/errors.js';
+import { recordedModules } from '../checkpoints/own-parts.js';
+import type { SmallClasses } from '../options/run-options.js';
 import type { Bins } from './histogram.js';
-import type { ReportHooks, ReportOptions } from './report-options.js';
+import type { AllReportOptions, ReportHooks } from './report-options.js';
 import type { LoadedCheckpoint } from './run-files.js';
 import type { SampledDistances } from './sampled-distances.js';
 import { sampledDistances } from './sampled-distances.js';
@@ -29,21 +31,24 @@ export interface TrainLook extends SampledDistances {
  */
 export async function lookAtTrain(
   thread: ComputeThread,
-  { trained: { network, resize }, metadata }: LoadedCheckpoint,
+  { trained: { network, preprocessing }, metadata }: LoadedCheckpoint,
   set: ImageSet,
-  options: ReportOptions,
+  options: AllReportOptions,
   bins: Bins,
   { onProgress, signal }: ReportHooks,
 ): Promise<TrainLook> {
   const { options: training, seed, epoch, runOptions } = metadata;
-  const { batchSize, batchK } = training;
+  const { batchSize, batchK, sampling = defaultSampling } = training;
+  if (sampling !== defaultSampling || recordedModules(runOptions).loss !== undefined) {
+    throw new UserError('it is not the distance-weighted one, or the loss takes none');
+  }
   const plan = planBatches(set, { batchSize, batchK, seed, smallClasses: runOptions['smallClasses'] as SmallClasses });
   const count = Math.max(1, Math.min(mostBatches, Math.floor(mostImages / batchSize)));
   const planned = Array.from({ length: count }, (_, step) =>
     Array.from(plan(epoch, step).indices, (place) => set.images[place]!),
   );
   const { workers } = options;
-  const loader = new ImageLoader({ imageSize: network.imageSize, resize, workers, cache: 'none' });
+  const loader = new ImageLoader({ ...preprocessing, workers, cache: 'none' });
   try {
     const bad = await checkImages({ ...set, images: [...new Set(planned.flat())] }, loader);
     const unreadable = new Set(bad.map(({ path }) => path));

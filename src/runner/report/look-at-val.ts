@@ -1,25 +1,28 @@
 /** How a network sees the validation images. */
-import type { ComputeThread } from '../compute-thread.js';
+import type { ComputeThread } from '../compute/thread.js';
 import { usableImages } from '../data/check.js';
 import type { ImageSet } from '../data/folder.js';
+import { keepImages } from '../data/folder.js';
 import { ImageLoader } from '../data/loader.js';
-import { defaultEvalBatch, embedOn } from '../embed.js';
-import { mapEmbeddings } from '../gallery-map.js';
-import type { Sheets } from '../gallery-thumbs.js';
-import { makeSheets } from '../gallery-thumbs.js';
-import { measureClusters } from '../metrics/measure.js';
-import type { ClusteringMetrics } from '../metrics/mutual-information.js';
-import type { RetrievalMetrics } from '../metrics/retrieval.js';
-import { neighborsNeeded, scoreQueries } from '../metrics/retrieval.js';
-import type { Recall } from '../retrieval.js';
-import { nearestNeighbors, recallKs, recallOf } from '../retrieval.js';
+import { defaultEvalBatch, embedOn } from '../evaluation/embed.js';
+import { mapEmbeddings } from '../shipping/gallery-map.js';
+import type { SearchHooks } from '../evaluation/neighbors.js';
+import type { Sheets } from '../shipping/gallery-thumbs.js';
+import { makeSheets } from '../shipping/gallery-thumbs.js';
+import { measureEmbeddings } from '../evaluation/measure.js';
+import type { EmbeddingMetrics } from '../evaluation/measure.js';
+import { nearestNeighbors } from '../evaluation/neighbors.js';
+import { recallKs } from '../evaluation/recall.js';
+import type { Recall } from '../evaluation/retrieval-metrics.js';
+import type { SearchSets } from '../data/search-sets.js';
+import { describeSearch, othersOf, searchSets } from '../data/search-sets.js';
 import { pairDistances } from '../tensorboard/distances.js';
-import type { TrainedNetwork } from '../trained-network.js';
+import type { TrainedNetwork } from '../checkpoints/trained-network.js';
 import { choosePlaces } from './choose-images.js';
 import { smallPictures } from './pictures.js';
-import type { Query } from './queries.js';
+import type { ChosenQuery, Query } from './queries.js';
 import { chooseQueries } from './queries.js';
-import type { ReportHooks, ReportOptions, ReportStage } from './report-options.js';
+import type { AllReportOptions, ReportHooks, ReportStage } from './report-options.js';
 
 /** Queries in each list, and nearest images shown of each. */
 const [queries, found] = [6, 8];
@@ -45,7 +48,9 @@ export interface ValLook {
   total: number;
   skipped: number;
   recall: Recall;
-  metrics: RetrievalMetrics & ClusteringMetrics;
+  metrics: EmbeddingMetrics;
+  /** What there is to know of the search before its numbers are read. */
+  searchTexts: string[];
   distances: { positive: number[]; negative: number[] };
   best: Query[];
   worst: Query[];
@@ -60,8 +65,7 @@ interface Searched {
   embeddings: Float32Array;
   dim: number;
   labels: Int32Array;
-  neighbors: Int32Array;
-  depth: number;
+  sets: SearchSets;
 }
 
 const stages =
@@ -73,19 +77,37 @@ const stages =
 
 const chosenOf = (set: ImageSet, most: number): ImageSet => {
   const labels = set.images.map(({ label }) => label);
-  return { ...set, images: choosePlaces(labels, most).map((place) => set.images[place]!) };
+  const chosen = new Set(choosePlaces(labels, most).map((place) => set.images[place]!));
+  return keepImages(set, (image) => chosen.has(image));
 };
 
-function foundFirst({ labels, neighbors, depth }: Searched, averagePrecision: Float64Array): Int8Array {
-  return Int8Array.from(labels, (label, i) =>
-    Number.isNaN(averagePrecision[i]!) ? -1 : Number(labels[neighbors[i * depth]!] === label),
-  );
+/** By place: 1 where the nearest image is of the same class, 0 where not, -1 where nothing is searched or to be found. */
+function foundFirst({ labels, sets }: Searched, nearestIsRight: Int8Array): Int8Array {
+  const found = new Int8Array(labels.length).fill(-1);
+  for (const [query, place] of sets.queries.entries()) found[place] = nearestIsRight[query]!;
+  return found;
+}
+
+/** The images that the chosen queries find. */
+async function findFor(
+  thread: ComputeThread,
+  chosen: readonly ChosenQuery[],
+  { sets, ...rows }: Searched,
+  stage: SearchHooks,
+): Promise<Query[]> {
+  const places = Int32Array.from(new Set(chosen.map(({ place }) => place))).sort();
+  const depth = Math.max(1, Math.min(found, sets.gallery.length - 1));
+  const neighbors = await nearestNeighbors(thread, rows, { ...sets, queries: places }, depth, stage);
+  return chosen.map((query) => {
+    const row = places.indexOf(query.place);
+    return { ...query, found: Array.from(neighbors.subarray(row * depth, (row + 1) * depth)) };
+  });
 }
 
 async function drawMap(
   { embeddings, dim }: Searched,
   set: ImageSet,
-  options: ReportOptions,
+  options: AllReportOptions,
   hooks: ReportHooks,
 ): Promise<EmbeddingsMap> {
   const stage = stages(hooks);
@@ -108,14 +130,14 @@ async function drawMap(
  */
 export async function lookAtVal(
   thread: ComputeThread,
-  { network, resize }: TrainedNetwork,
+  { network, preprocessing }: TrainedNetwork,
   all: ImageSet,
-  options: ReportOptions,
+  options: AllReportOptions,
   hooks: ReportHooks,
 ): Promise<ValLook> {
   const stage = stages(hooks);
   const { workers, batchSize = defaultEvalBatch, images: most } = options;
-  const loader = new ImageLoader({ imageSize: network.imageSize, resize, workers, cache: 'none' });
+  const loader = new ImageLoader({ ...preprocessing, workers, cache: 'none' });
   try {
     const { set, skipped } = await usableImages(chosenOf(all, most), loader, {
       skipBad: true,
@@ -128,19 +150,29 @@ export async function lookAtVal(
     const labels = Int32Array.from(set.images, ({ label }) => label);
     const embeddings = await embedOn(thread, { network, loader, paths, batchSize }, stage('embed'));
     const dim = network.embedDim;
-    const depth = Math.min(paths.length - 1, Math.max(neighborsNeeded(labels), found, ...recallKs));
-    const neighbors = await nearestNeighbors(thread, embeddings, dim, depth, stage('search'));
-    const { averagePrecision, ...scores } = scoreQueries(neighbors, depth, labels);
-    const searched = { embeddings, dim, labels, neighbors, depth };
-    const chosen = chooseQueries({ averagePrecision, ...searched }, queries, found);
-    const shown = [...chosen.best, ...chosen.worst].flatMap((query) => [query.place, ...query.found]);
+    const sets = searchSets(set);
+    const searched = { embeddings, dim, labels, sets };
+    const { scores, metrics } = await measureEmbeddings(
+      thread,
+      searched,
+      labels,
+      { sets, ks: recallKs },
+      { signal: hooks.signal, onProgress: hooks.onProgress },
+    );
+    const { averagePrecision, nearestIsRight } = scores;
+    const choice = { queries: sets.queries, averagePrecision, others: othersOf(labels, sets), labels };
+    const chosen = chooseQueries(choice, queries);
+    const best = await findFor(thread, chosen.best, searched, { signal: hooks.signal });
+    const worst = await findFor(thread, chosen.worst, searched, { signal: hooks.signal });
+    const shown = [...best, ...worst].flatMap((query) => [query.place, ...query.found]);
     return {
       ...{ set, total: all.images.length, skipped: skipped.length },
-      recall: recallOf(neighbors, depth, labels),
-      metrics: { ...scores, ...(await measureClusters(embeddings, dim, labels, stage('cluster'))) },
+      recall: scores.recall(),
+      metrics,
+      searchTexts: describeSearch(set).texts,
       distances: pairDistances(embeddings, dim, labels),
-      ...chosen,
-      found: foundFirst(searched, averagePrecision),
+      ...{ best, worst },
+      found: foundFirst(searched, nearestIsRight),
       pictures: await smallPictures(
         shown.map((place) => paths[place]!),
         querySize,

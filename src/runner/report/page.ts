@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { PageData } from '../../report-page/data.js';
-import { packageJson } from '../package-json.js';
+import { packageJson } from '../base/package-json.js';
 import { Html, html, inlineJson } from './html.js';
 import { embeddingsSection } from './section-embeddings.js';
 import { factsSection } from './section-facts.js';

@@ -1,7 +1,7 @@
 /** Small images inside of a page. */
 import sharp from 'sharp';
 import { ImageLoader } from '../data/loader.js';
-import type { SearchHooks } from '../retrieval.js';
+import type { SearchHooks } from '../evaluation/neighbors.js';
 
 const quality = 78;
 

@@ -1,25 +1,29 @@
 /** `dws report`: a run as one page. */
-import { dirname } from 'node:path';
-import { ComputeThread } from '../compute-thread.js';
-import { holdNetwork } from '../embed.js';
-import { ensureWritableFolder, writeFileAtomic } from '../files.js';
-import { requireProvider } from '../ort.js';
+import { ComputeThread } from '../compute/thread.js';
+import { holdNetwork } from '../evaluation/embed.js';
+import { ensureWritableFile, writeFileAtomic } from '../base/files.js';
+import { reportDefaults, withDefaults } from '../options/defaults.js';
+import { requireProvider } from '../compute/session.js';
 import { describeBetas } from './betas.js';
 import type { TrainLook } from './look-at-train.js';
 import { lookAtTrain } from './look-at-train.js';
 import type { ValLook } from './look-at-val.js';
+import type { UntrainedLook } from './look-untrained.js';
+import { lookUntrained } from './look-untrained.js';
 import { lookAtVal } from './look-at-val.js';
 import { renderPage } from './page.js';
 import { smallPictures } from './pictures.js';
-import type { MadeReport, ReportHooks, ReportOptions } from './report-options.js';
+import type { AllReportOptions, MadeReport, ReportHooks, ReportOptions } from './report-options.js';
 import type { RunFiles } from './run-files.js';
 import { openRunFiles, orNote } from './run-files.js';
 import { distanceBins } from './section-embeddings.js';
 import { listedClasses } from './section-sampling.js';
+import { withoutFolders } from './without-folders.js';
 
 interface Looks {
   val: ValLook | undefined;
   train: TrainLook | undefined;
+  untrained: UntrainedLook | undefined;
   betaPictures: Map<number, string>;
 }
 
@@ -28,7 +32,10 @@ const classSize = 56;
 
 /** A picture of each class with the lowest and highest beta: its first image. */
 async function drawClasses({ checkpoint, data }: RunFiles, workers: number): Promise<Looks['betaPictures']> {
-  const { lowest, highest } = describeBetas(checkpoint!.beta, listedClasses);
+  const { state, metadata } = checkpoint!;
+  const beta = metadata.options.loss === undefined ? state['beta'] : undefined;
+  if (!beta) return new Map();
+  const { lowest, highest } = describeBetas(beta, listedClasses);
   const files = new Map(
     [...lowest, ...highest].flatMap((label) => {
       const image = data.train!.images.find((one) => one.label === label);
@@ -40,12 +47,12 @@ async function drawClasses({ checkpoint, data }: RunFiles, workers: number): Pro
 }
 
 /** Lets the checkpoint's network look at the images that there are. */
-async function look(files: RunFiles, options: ReportOptions, hooks: ReportHooks, notes: string[]): Promise<Looks> {
+async function look(files: RunFiles, options: AllReportOptions, hooks: ReportHooks, notes: string[]): Promise<Looks> {
   const { checkpoint, data } = files;
-  const looks: Looks = { val: undefined, train: undefined, betaPictures: new Map() };
+  const looks: Looks = { val: undefined, train: undefined, untrained: undefined, betaPictures: new Map() };
   const { train, val } = data;
   if (!checkpoint || !(train || val)) return looks;
-  const thread = new ComputeThread(options);
+  const thread = new ComputeThread(options, checkpoint.trained.modules);
   try {
     await holdNetwork(thread, checkpoint.trained);
     if (val) {
@@ -58,11 +65,24 @@ async function look(files: RunFiles, options: ReportOptions, hooks: ReportHooks,
       const pictures = () => drawClasses(files, options.workers);
       looks.betaPictures = (await orNote(notes, 'The classes have no pictures', pictures)) ?? new Map();
     }
+    const { val: seen } = looks;
+    if (seen && options.untrained) {
+      // Last: the thread holds another network then.
+      const body = () => lookUntrained(thread, checkpoint, seen.set, options, hooks);
+      looks.untrained = await orNote(notes, 'The untrained network can’t be measured', body);
+    }
     return looks;
   } finally {
     await thread.close();
   }
 }
+
+/** Files and folders that messages may name. */
+const privatePaths = (run: string, { run: { last } }: RunFiles, { dataPath, checkpoint }: AllReportOptions): string[] =>
+  [run, last.options.dataPath, last.options.out, dataPath, checkpoint].filter((one) => one !== undefined);
+
+/** Where a report is written unless said otherwise. */
+export const reportFile = 'report.html';
 
 /**
  * Writes a run's report: one HTML file with everything inside, whole or not at all. What the run or its images lack is left out, and
@@ -74,17 +94,19 @@ async function look(files: RunFiles, options: ReportOptions, hooks: ReportHooks,
  */
 export async function makeReport(
   run: string,
-  out: string,
-  options: ReportOptions,
+  out: string = reportFile,
+  given: ReportOptions = {},
   hooks: ReportHooks = {},
 ): Promise<MadeReport> {
+  const options = withDefaults('makeReport', given, reportDefaults);
   requireProvider(options);
   const notes: string[] = [];
   const files = await openRunFiles(run, options, notes);
-  await ensureWritableFolder(dirname(out));
+  await ensureWritableFile(out);
   const looks = await look(files, options, hooks, notes);
   const { descriptions = {} } = options;
-  const page = await renderPage({ files, ...looks, notes, descriptions, made: new Date().toISOString() });
+  const told = notes.map((note) => withoutFolders(note, privatePaths(run, files, options)));
+  const page = await renderPage({ files, ...looks, notes: told, descriptions, made: new Date().toISOString() });
   hooks.signal?.throwIfAborted();
   await writeFileAtomic(out, page);
   return { bytes: Buffer.byteLength(page), notes };

@@ -1,24 +1,28 @@
 /** What a run's folder holds for a report. */
-import { access } from 'node:fs/promises';
+import type { TrainingState } from '../../graph/state/state.js';
 import { basename, dirname, resolve } from 'node:path';
-import type { CheckpointMetadata } from '../checkpoint.js';
+import type { CheckpointMetadata } from '../checkpoints/checkpoint.js';
 import type { ImageSet, Split } from '../data/folder.js';
-import { openData } from '../data/open-data.js';
-import { printableName } from '../data/printable-name.js';
-import { UserError } from '../errors.js';
-import type { Metrics } from '../metrics.js';
-import { readMetrics } from '../metrics.js';
+import { openData } from '../data-sets/open-data.js';
+import type { RunOptions } from '../options/run-options.js';
+import { isThere } from '../base/is-there.js';
+import { printableName } from '../base/printable-name.js';
+import { UserError } from '../base/errors.js';
+import type { Metrics } from '../training/metrics-file.js';
+import { readMetrics } from '../training/metrics-file.js';
 import type { RecordedRun } from '../reproduce/record.js';
 import { openRun } from '../reproduce/record.js';
-import type { TrainedNetwork } from '../trained-network.js';
-import { loadTraining } from '../trained-network.js';
+import type { TrainedNetwork } from '../checkpoints/trained-network.js';
+import type { LoadedModules } from '../modules/kinds.js';
+import { loadModules } from '../modules/load.js';
+import { loadTraining } from '../checkpoints/trained-network.js';
 import type { ReportOptions } from './report-options.js';
 
 export interface LoadedCheckpoint {
   file: string;
   trained: TrainedNetwork;
-  /** [classes] */
-  beta: Float32Array;
+  /** The whole state, by name. */
+  state: TrainingState;
   metadata: CheckpointMetadata;
 }
 
@@ -43,33 +47,40 @@ export async function orNote<T>(notes: string[], what: string, body: () => Promi
   }
 }
 
-const isThere = (file: string): Promise<boolean> =>
-  access(file).then(
-    () => true,
-    () => false,
-  );
-
-const load = async (file: string): Promise<LoadedCheckpoint> => ({ file, ...(await loadTraining(file)) });
+const load = async (file: string, modules: LoadedModules): Promise<LoadedCheckpoint> => ({
+  file,
+  ...(await loadTraining(file, modules)),
+});
 
 /** The best checkpoint, or the last one where there is no best or it is damaged. */
-async function findCheckpoint({ beside, prefix }: RecordedRun, notes: string[]): Promise<LoadedCheckpoint | undefined> {
+async function findCheckpoint(
+  { beside, prefix }: RecordedRun,
+  modules: LoadedModules,
+  notes: string[],
+): Promise<LoadedCheckpoint | undefined> {
+  let isWritten = false;
   for (const name of ['best', 'checkpoint']) {
     const file = beside(`${prefix}${name}.safetensors`);
     if (!(await isThere(file))) continue;
-    const loaded = await orNote(notes, 'A checkpoint can’t be used', () => load(file));
+    isWritten = true;
+    const loaded = await orNote(notes, 'A checkpoint can’t be used', () => load(file, modules));
     if (!loaded) continue;
     if (name !== 'best') notes.push('There is no best checkpoint: the pictures are of the last one.');
     return loaded;
   }
-  notes.push('The run has written no checkpoint yet: there is no network to look at.');
+  if (!isWritten) notes.push('The run has written no checkpoint yet: there is no network to look at.');
   return undefined;
 }
 
 /** The images of both splits. A folder that the caller has named must be there. */
-async function openSplits(dataPath: string, isGiven: boolean, notes: string[]): Promise<RunFiles['data']> {
+async function openSplits(
+  { dataPath, valSplit }: Pick<RunOptions, 'dataPath' | 'valSplit'>,
+  isGiven: boolean,
+  notes: string[],
+): Promise<RunFiles['data']> {
   const data: RunFiles['data'] = {};
   for (const split of ['train', 'val'] as const) {
-    const open = () => openData(dataPath, split, { skipBad: true });
+    const open = () => openData(dataPath, split, { skipBad: true, valSplitElse: valSplit });
     const set = isGiven ? await open() : await orNote(notes, `The images of ${split} can’t be shown`, open);
     if (set) data[split] = set;
   }
@@ -83,17 +94,23 @@ async function openSplits(dataPath: string, isGiven: boolean, notes: string[]): 
  */
 export async function openRunFiles(
   run: string,
-  { checkpoint, dataPath }: Pick<ReportOptions, 'checkpoint' | 'dataPath'>,
+  { checkpoint, dataPath, modules: sources }: Pick<ReportOptions, 'checkpoint' | 'dataPath' | 'modules'>,
   notes: string[],
 ): Promise<RunFiles> {
   const opened = await openRun(run);
+  const modules = await loadModules(sources);
   const { file, beside, prefix, last } = opened;
   const metrics = await orNote(notes, 'There are no curves', () => readMetrics(beside(`${prefix}metrics.jsonl`)));
   return {
     run: opened,
     name: printableName(prefix + basename(dirname(resolve(file)))),
     metrics: metrics ?? [],
-    checkpoint: checkpoint === undefined ? await findCheckpoint(opened, notes) : await load(checkpoint),
-    data: await openSplits(dataPath ?? last.options.dataPath, dataPath !== undefined, notes),
+    checkpoint:
+      checkpoint === undefined ? await findCheckpoint(opened, modules, notes) : await load(checkpoint, modules),
+    data: await openSplits(
+      { ...last.options, dataPath: dataPath ?? last.options.dataPath },
+      dataPath !== undefined,
+      notes,
+    ),
   };
 }

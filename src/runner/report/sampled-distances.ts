@@ -1,6 +1,6 @@
 /** Which distances the sampling of negatives draws from a network's batches, by the graph that the training runs. */
 import type { TrainingOptions } from '../../graph/options.js';
-import type { ComputeThread } from '../compute-thread.js';
+import type { ComputeThread } from '../compute/thread.js';
 import type { Bins } from './histogram.js';
 import { Histogram } from './histogram.js';
 

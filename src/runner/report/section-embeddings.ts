@@ -1,7 +1,7 @@
 /** How the embeddings lie: distances of pairs, and a map. */
 import { relative } from 'node:path';
 import type { Chart, MapData } from '../../report-page/data.js';
-import { printableName } from '../data/printable-name.js';
+import { printableName } from '../base/printable-name.js';
 import type { Bins } from './histogram.js';
 import { binCenters, histogramOf } from './histogram.js';
 import { html } from './html.js';

@@ -1,9 +1,12 @@
 /** How the run was made: options, machine and versions, data. */
-import { printableName } from '../data/printable-name.js';
-import { flagOf } from '../check-options.js';
+import { preprocessingOf, preprocessingText } from '../../graph/preprocessing.js';
+import { basename } from 'node:path';
+import { printableName } from '../base/printable-name.js';
+import { shownOptions } from '../options/shown-options.js';
 import type { Segment } from '../reproduce/record.js';
 import { factTable } from '../reproduce/machine.js';
 import { optionTable } from '../reproduce/options.js';
+import { withoutFolders } from './without-folders.js';
 import type { Html } from './html.js';
 import { html } from './html.js';
 import type { ReportContent, Section } from './section.js';
@@ -61,12 +64,16 @@ function dataRows({ data, options }: Segment, { files }: ReportContent): Row[] {
       : [],
   );
   return [
-    ['Folder', printableName(options.dataPath)],
+    ['Folder', printableName(basename(options.dataPath))],
     ...sizes,
+    ['Images', preprocessingText(preprocessingOf(options))],
     ...(data ? [['SHA-256 of the listing', data.sha256] as Row] : []),
     ...files.run.record.checkpoints.map(({ file, sha256 }): Row => [printableName(file), sha256]),
   ];
 }
+
+/** Options of a device that the run was not on. */
+const isIdle = (key: string, { device }: Segment['options']): boolean => key === 'deviceId' && device !== 'cuda';
 
 const shown = (value: unknown): string => {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
@@ -75,17 +82,16 @@ const shown = (value: unknown): string => {
 };
 
 function optionRows({ options }: Segment, descriptions: ReportContent['descriptions']): Html[] {
-  return Object.keys(optionTable).flatMap((key) => {
-    const value = options[key as keyof typeof options];
-    if (value === undefined || value === '') return [];
-    return [
-      html`<tr>
-        <th scope="row"><code>${flagOf(key)}</code></th>
-        <td class="value">${shown(value)}</td>
-        <td>${descriptions[key]}</td>
-      </tr>`,
-    ];
-  });
+  return shownOptions({ ...options }, Object.keys(optionTable))
+    .filter(({ key, value }) => value !== '' && !isIdle(key, options))
+    .map(
+      ({ key, flag, value }) =>
+        html`<tr>
+          <th scope="row"><code>${flag}</code></th>
+          <td class="value">${withoutFolders(shown(value), [options.dataPath, options.out])}</td>
+          <td>${descriptions[key]}</td>
+        </tr>`,
+    );
 }
 
 export function factsSection(content: ReportContent): Section {

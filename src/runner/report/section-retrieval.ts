@@ -1,7 +1,7 @@
 /** Whether images of the same class are found: Recall@k, and some queries as pictures. */
 import { basename } from 'node:path';
 import type { Chart } from '../../report-page/data.js';
-import { printableName } from '../data/printable-name.js';
+import { printableName } from '../base/printable-name.js';
 import { recallCurves } from './curves.js';
 import type { Html } from './html.js';
 import { html } from './html.js';
@@ -37,12 +37,11 @@ function answer(val: ValLook, query: Query, place: number): Html {
 function row(val: ValLook, query: Query): Html {
   const isRight = (place: number) => val.set.images[place]!.label === val.set.images[query.place]!.label;
   const right = query.found.filter(isRight).length;
-  const others = val.set.images.filter(({ label }) => label === val.set.images[query.place]!.label).length - 1;
   return html`<li class="query">
     <div class="asked">
       ${picture(val, query.place, 'Query')}
       <span class="name">${classOf(val, query.place)}</span>
-      <span class="score">${right} of ${Math.min(others, query.found.length)} right</span>
+      <span class="score">${right} of ${Math.min(query.others, query.found.length)} right</span>
     </div>
     <ol class="found">
       ${query.found.map((place) => answer(val, query, place))}

@@ -1,7 +1,7 @@
 /** What the training learns from: the pairs that are drawn, and the boundary of each class. */
-import { samplingCutoffs } from '../../graph/sampling.js';
+import { samplingCutoffs } from '../../graph/samplings/distance-weighted.js';
 import type { Chart } from '../../report-page/data.js';
-import { printableName } from '../data/printable-name.js';
+import { printableName } from '../base/printable-name.js';
 import type { Betas } from './betas.js';
 import { describeBetas } from './betas.js';
 import { binCenters, histogramOf } from './histogram.js';
@@ -134,17 +134,19 @@ export function samplingSection(content: ReportContent): Section {
   const { checkpoint } = files;
   if (!checkpoint) return emptySection;
   const { embedDim } = checkpoint.trained.network;
-  const beta = betaPanel(checkpoint.beta, content);
+  const ofClasses = checkpoint.metadata.options.loss === undefined ? checkpoint.state['beta'] : undefined;
+  const beta = ofClasses && betaPanel(ofClasses, content);
   // On a circle and below, the density has no bounds.
   const drawn = train && embedDim > 2 ? sampledFigure(train, embedDim) : undefined;
   return {
     html: html` <section aria-labelledby="sampling">
       <h2 id="sampling">What does it learn from?</h2>
-      ${drawn} ${beta.html}
+      ${drawn} ${beta?.html}
+      ${!drawn && !beta && html`<p class="missing">The loss looks at whole batches, or draws what this page can not show.</p>`}
     </section>`,
     charts: {
       ...(drawn && { sampled: sampledChart(train!, embedDim) }),
-      ...(beta.chart && { beta: beta.chart }),
+      ...(beta?.chart && { beta: beta.chart }),
     },
   };
 }

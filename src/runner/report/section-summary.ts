@@ -1,9 +1,12 @@
 /** The head of the page: what was trained, how good it is, what is missing. */
+import { printableName } from '../base/printable-name.js';
+import { partLabel } from '../modules/kinds.js';
 import type { Html } from './html.js';
 import { html } from './html.js';
 import type { ReportContent, Section } from './section.js';
 import { count, counted, percent } from './section.js';
 import type { ValLook } from './look-at-val.js';
+import type { EvalMetrics } from '../training/metrics-file.js';
 
 const statusTexts = {
   running: 'The training is still running, or was killed: this is how far it has come.',
@@ -15,10 +18,11 @@ const statusTexts = {
 
 /** What the numbers are about, for somebody who has never seen one of these trainings. */
 function introduction({ files, val }: ReportContent): Html {
-  const { model, embedDim, imageSize } = files.run.last.options;
+  const { model, modules, embedDim, imageSize } = files.run.last.options;
   const { train } = files.data;
-  const learned = html`The network <strong>${model}</strong> turns an image of ${imageSize} × ${imageSize} pixels into
-    ${embedDim} numbers, its <em>embedding</em>, such that images of one class lie close together and others far apart.`;
+  const learned = html`The network <strong>${printableName(partLabel(model, modules?.backbone))}</strong> turns an image
+    of ${imageSize} × ${imageSize} pixels into ${embedDim} numbers, its <em>embedding</em>, such that images of one
+    class lie close together and others far apart.`;
   if (!train || !val) return learned;
   const known = new Set(train.classes);
   const tested = [...new Set(val.set.images.map(({ label }) => val.set.classes[label]!))];
@@ -29,9 +33,12 @@ function introduction({ files, val }: ReportContent): Html {
   ${isNew ? html`<strong>${count(tested.length)} other classes</strong>, none of which it has seen before.` : `${counted(tested.length, 'class', 'classes')}.`}`;
 }
 
+/** What the tiles' numbers are taken from. */
+type Numbers = Pick<ValLook, 'recall' | 'metrics'>;
+
 interface Tile {
   name: string;
-  value: (val: ValLook) => number;
+  value: (of: Numbers) => number;
   text: (value: number, val: ValLook) => string;
 }
 
@@ -59,15 +66,24 @@ const tiles: Tile[] = [
   },
 ];
 
+/** Recall@1 of all images before the first step, as the training wrote it. */
+const recordedFirst = ({ metrics }: ReportContent['files']): number | undefined =>
+  metrics.find((line): line is EvalMetrics => line.kind === 'eval' && line.step === 0)?.recall['1'];
+
 const tileOf =
-  (val: ValLook) =>
-  ({ name, value, text }: Tile): Html =>
-    html` <div class="tile">
+  ({ files, untrained }: ReportContent, val: ValLook) =>
+  ({ name, value, text }: Tile, place: number): Html => {
+    const isWhole = val.set.images.length === val.total;
+    const before = (untrained && value(untrained)) ?? (place === 0 && isWhole ? recordedFirst(files) : undefined);
+    return html` <div class="tile">
       <dt>${name}</dt>
       <dd>
-        <span class="number">${value(val).toFixed(3)}</span> <span class="meaning">${text(value(val), val)}</span>
+        <span class="number">${value(val).toFixed(3)}</span>
+        ${before !== undefined && html`<span class="before">${before.toFixed(3)} before training</span>`}
+        <span class="meaning">${text(value(val), val)}</span>
       </dd>
     </div>`;
+  };
 
 const noteBox = (notes: readonly string[]): Html =>
   html` <section class="notes" aria-labelledby="notes-title">
@@ -80,7 +96,7 @@ const noteBox = (notes: readonly string[]): Html =>
 /** What was looked at where it is not everything. */
 function sampleNotes({ val }: ReportContent): string[] {
   if (!val) return [];
-  const { set, total, skipped } = val;
+  const { set, total, skipped, searchTexts } = val;
   const images = set.images.length;
   return [
     ...(images + skipped < total
@@ -90,6 +106,7 @@ function sampleNotes({ val }: ReportContent): string[] {
         ]
       : []),
     ...(skipped > 0 ? [`${counted(skipped, 'image')} can’t be read and are left out.`] : []),
+    ...searchTexts,
   ];
 }
 
@@ -110,7 +127,9 @@ export function summarySection(content: ReportContent): Section {
       </header>
       ${
         val &&
-        html`<dl class="tiles" aria-label="Results, each from 0 to 1, where 1 is perfect">${tiles.map(tileOf(val))}</dl>
+        html`<dl class="tiles" aria-label="Results, each from 0 to 1, where 1 is perfect">
+            ${tiles.map(tileOf(content, val))}
+          </dl>
           <p class="fine">
             Each number lies between 0 and 1, where 1 is perfect. They have the definitions of pytorch-metric-learning.
           </p>`

@@ -10,13 +10,19 @@ interface Curve {
   text: (content: ReportContent) => Html;
 }
 
+/** The name of a loss that is not the margin loss. */
+const otherLoss = ({ files }: ReportContent): string | undefined => files.run.last.hyperparameters.training.loss;
+
 const curves: Record<string, Curve> = {
   loss: {
     title: 'Loss',
-    text: () =>
-      html`What the training makes smaller: how far pairs of images lie on the wrong side of their boundary, as a mean
-      over those that do. It should fall at first, and be level at the end. As only wrong pairs count, it may stay level
-      while wrong pairs become fewer, which is progress as well.`,
+    text: (content) =>
+      otherLoss(content) !== undefined
+        ? html`What the training makes smaller, as the loss ${otherLoss(content)} has it. It should fall at first, and
+          be level at the end.`
+        : html`What the training makes smaller: how far pairs of images lie on the wrong side of their boundary, as a
+          mean over those that do. It should fall at first, and be level at the end. As only wrong pairs count, it may
+          stay level while wrong pairs become fewer, which is progress as well.`,
   },
   pairs: {
     title: 'Pairs still wrong',
@@ -28,9 +34,10 @@ const curves: Record<string, Curve> = {
   },
   'learning-rates': {
     title: 'Learning rates',
-    text: () =>
-      html`How large the steps are that the network and the boundaries (beta) take. They fall where the options say so;
-      smaller steps near the end let the network settle.`,
+    text: (content) =>
+      html`How large the steps are that the network and
+      ${otherLoss(content) === undefined ? 'the boundaries (beta)' : 'the parameters of the loss'} take. They fall where
+      the options say so; smaller steps near the end let the network settle.`,
   },
   'gradient-norm': {
     title: 'Gradient norm',
@@ -39,6 +46,12 @@ const curves: Record<string, Curve> = {
       is a training that diverges, which a smaller learning rate or clipping mends.`,
   },
 };
+
+/** Of a loss that is not from here, the page knows the names alone. */
+const statistic = (name: string): Curve => ({
+  title: name.replaceAll('_', ' '),
+  text: () => html`What the loss tells of each step as ${name}.`,
+});
 
 function summaryOf(values: readonly (number | null)[]): string {
   const known = values.filter((value) => value !== null);
@@ -49,7 +62,7 @@ export function trainingSection(content: ReportContent): Section {
   const charts = stepCurves(content.files.metrics);
   const skipped = content.files.metrics.filter((line) => line.kind === 'step' && line.skipped).length;
   const figures = Object.entries(charts).map(([id, { series }]) => {
-    const { title, text } = curves[id]!;
+    const { title, text } = curves[id] ?? statistic(id);
     return figure(id, title, text(content), summaryOf(series.at(-1)!.values));
   });
   return {

@@ -3,6 +3,7 @@ import type { Chart, MapData } from '../../report-page/data.js';
 import type { Html } from './html.js';
 import { html } from './html.js';
 import type { TrainLook } from './look-at-train.js';
+import type { UntrainedLook } from './look-untrained.js';
 import type { ValLook } from './look-at-val.js';
 import type { RunFiles } from './run-files.js';
 
@@ -11,6 +12,8 @@ export interface ReportContent {
   /** Undefined where there is no checkpoint, or its images are gone. */
   val: ValLook | undefined;
   train: TrainLook | undefined;
+  /** Undefined where it was not asked for, or can't be made again. */
+  untrained: UntrainedLook | undefined;
   /** Class names and pictures of the classes with the lowest and the highest beta, by label. */
   betaPictures: Map<number, string>;
   notes: readonly string[];

@@ -1,5 +1,6 @@
 /** Two runs' metrics, step by step and bit for bit: JSON keeps every bit of a float32. */
-import type { EvalMetrics, Metrics, StepMetrics } from '../metrics.js';
+import type { EvalMetrics, Metrics, StepMetrics } from '../training/metrics-file.js';
+import { statisticsOf } from '../training/metrics-file.js';
 
 export interface CurveDifference {
   /** Steps done. */
@@ -30,7 +31,7 @@ type Value = number | null | undefined;
 
 const stepValues = (line: StepMetrics): [string, Value][] => [
   ['loss', line.loss],
-  ['pairs', line.pairs],
+  ...statisticsOf(line),
   ['gradient norm', line.gradient_norm],
 ];
 

@@ -4,13 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImageSet } from '../data/folder.js';
-import { printableName } from '../data/printable-name.js';
-import { UserError } from '../errors.js';
-import { fileError, readWholeFile } from '../files.js';
-import { forEachConcurrently } from '../prepare/concurrently.js';
+import { printableName } from '../base/printable-name.js';
+import { UserError } from '../base/errors.js';
+import { fileError, readWholeFile } from '../base/files.js';
+import { forEachConcurrently } from '../base/concurrently.js';
 import { sha256Of } from '../pretrained/cache.js';
 import { HashCache } from './hash-cache.js';
 import { count, fields, insidePath, oneOf, sha256, ShapeError, text } from './shape.js';
@@ -57,7 +57,7 @@ async function hashFile(file: string, cache: HashCache, { signal, fresh }: ListO
     const known = fresh ? undefined : cache.get(file, stats);
     const read = async () =>
       createHash('sha256')
-        .update(await readFile(file))
+        .update(await readWholeFile(file))
         .digest('hex');
     const digest = known ?? (await (stats.size > wholeBytes ? sha256Of(file, signal) : read()));
     cache.set(file, stats, digest);

@@ -11,6 +11,7 @@ import { recordedMetrics } from './repetition.js';
 import type { CheckpointDifference } from './tensors.js';
 import { compareCheckpoints } from './tensors.js';
 
+/** A checkpoint of two runs, or of one of them. */
 export interface ComparedCheckpoint {
   /** Without the runs' prefixes. */
   name: string;
@@ -19,6 +20,7 @@ export interface ComparedCheckpoint {
   onlyIn?: 'a' | 'b';
 }
 
+/** What is different between two runs. */
 export interface RunDifference {
   /** The runs' losses, Recall@k and checkpoints are the same bits. */
   isSame: boolean;
@@ -52,10 +54,12 @@ async function comparedCheckpoints(a: RecordedRun, b: RecordedRun): Promise<Comp
   return compared;
 }
 
-export const isSameCheckpoint = ({ metadata, layout, differing }: CheckpointDifference): boolean =>
+const isSameCheckpoint = ({ metadata, layout, differing }: CheckpointDifference): boolean =>
   metadata.length === 0 && layout === undefined && differing === 0;
 
 /**
+ * Compares two runs: options, facts, data, losses, checkpoints.
+ *
  * @param a and b: folders of runs, or their `run.json`
  * @throws UserError when a run or one of its files can't be read
  */
@@ -70,7 +74,7 @@ export async function diffRuns(a: string, b: string): Promise<RunDifference> {
   const differing = checkpoints.filter(({ difference }) => !difference || !isSameCheckpoint(difference));
   return {
     isSame: !curves.first && curves.onlyA + curves.onlyB === 0 && !first && differing.length === 0,
-    options: changedOptions(was!.options, now!.options),
+    options: changedOptions(was!, now!),
     facts: changedFacts(was!.facts, now!.facts),
     artifacts: changedArtifacts(was!.artifacts, now!.artifacts),
     data: await comparedData(one, two),

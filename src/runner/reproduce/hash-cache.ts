@@ -1,13 +1,21 @@
 /** Hashes of a data set's files, kept in the user's cache by size and times, so that large sets are read once. */
 import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import envPaths from 'env-paths';
-import { ensureWritableFolder, writeFileAtomic } from '../files.js';
+import { cacheFolder } from '../base/cache-folder.js';
+import { UserError } from '../base/errors.js';
+import { ensureWritableFolder, readText, writeOwnFile } from '../base/files.js';
+import { shortHash } from '../base/short-hash.js';
 
-/** `hashes` in the platform's cache folder, or in the one that the environment variable DWS_CACHE names. */
-const hashesFolder = (): string => path.join(process.env.DWS_CACHE || envPaths('dws', { suffix: '' }).cache, 'hashes');
+/** Undefined where this user has no folder for such things. */
+async function hashesFolder(): Promise<string | undefined> {
+  try {
+    return path.join(await cacheFolder(), 'hashes');
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+}
 
 /** A file that was changed so short before it was hashed may change again without another time. */
 const settledMilliseconds = 2000;
@@ -25,9 +33,10 @@ const isEntry = (value: unknown): value is Entry =>
   /^[0-9a-f]{64}$/.test(String(value[3]));
 
 /** A damaged or missing file holds nothing: it is a cache. */
-async function readEntries(file: string): Promise<Map<string, Entry>> {
+async function readEntries(file: string | undefined): Promise<Map<string, Entry>> {
+  if (file === undefined) return new Map();
   try {
-    const entries = Object.entries(JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>);
+    const entries = Object.entries(JSON.parse(await readText(file)) as Record<string, unknown>);
     return new Map(entries.filter((entry): entry is [string, Entry] => isEntry(entry[1])));
   } catch {
     return new Map();
@@ -40,14 +49,15 @@ export class HashCache {
   private readonly opened = Date.now();
 
   private constructor(
-    private readonly file: string,
+    private readonly file: string | undefined,
     private readonly known: Map<string, Entry>,
   ) {}
 
   /** @param roots the folders of a data set's images, absolute */
   static async open(roots: readonly string[]): Promise<HashCache> {
-    const name = createHash('sha256').update(roots.join('\0')).digest('hex').slice(0, 16);
-    const file = path.join(hashesFolder(), `${name}.json`);
+    const name = shortHash(createHash('sha256').update(roots.join('\0')).digest('hex'));
+    const folder = await hashesFolder();
+    const file = folder === undefined ? undefined : path.join(folder, `${name}.json`);
     return new HashCache(file, await readEntries(file));
   }
 
@@ -65,10 +75,10 @@ export class HashCache {
 
   /** Writes what was set, where it is worth it; a cache that can't be written is done without. */
   async save(): Promise<void> {
-    if (this.bytes < worthBytes) return;
+    if (this.file === undefined || this.bytes < worthBytes) return;
     try {
       await ensureWritableFolder(path.dirname(this.file));
-      await writeFileAtomic(this.file, JSON.stringify(this.kept));
+      await writeOwnFile(this.file, JSON.stringify(this.kept));
     } catch {
       // The next run reads the files again.
     }

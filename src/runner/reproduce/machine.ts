@@ -5,8 +5,8 @@ import os from 'node:os';
 import { promisify } from 'node:util';
 import ort from 'onnxruntime-node';
 import sharp from 'sharp';
-import { packageJson } from '../package-json.js';
-import type { DeviceOptions } from '../run-options.js';
+import { packageJson } from '../base/package-json.js';
+import type { DeviceOptions } from '../options/run-options.js';
 
 interface FactRow {
   /** For people. */

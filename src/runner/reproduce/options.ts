@@ -1,11 +1,27 @@
 /** The options of a run in `run.json`: which there are, and which of them decide the numbers. */
-import type { RunOptions } from '../run-options.js';
-import { printable } from '../weights/printable.js';
+import { unrecordedPixels } from '../options/recorded-pixels.js';
+import type { RunOptions } from '../options/run-options.js';
+import { printable } from '../base/printable.js';
 import type { Check } from './shape.js';
-import { count, fields, fileName, flag, listOf, pathText, number, oneOf, optional, ShapeError, word } from './shape.js';
+import {
+  count,
+  declaredValues,
+  fields,
+  fileName,
+  flag,
+  listOf,
+  pathText,
+  number,
+  oneOf,
+  optional,
+  ShapeError,
+  word,
+  mapOf,
+  sha256,
+} from './shape.js';
 
 interface OptionRow {
-  /** Types alone; `requireRunOptions` knows the ranges. */
+  /** Types alone; `parseRunOptions` knows the ranges. */
   check: Check<unknown>;
   /** Whether another value may change a bit of the losses or weights. */
   decides: boolean;
@@ -16,15 +32,25 @@ const aside = (check: Check<unknown>): OptionRow => ({ check, decides: false });
 
 const pretrained: Check<unknown> = (value, where) => {
   const { kind } = fields({ kind: oneOf('published', 'file') })(value, where);
-  const inner = kind === 'file' ? fields({ path: pathText }) : fields({ weights: word });
+  const inner = kind === 'file' ? fields({ path: pathText, at: optional(pathText) }) : fields({ weights: word });
   return { kind, ...inner(value, where) };
 };
+
+const moduleSource = fields({ path: pathText, sha256: optional(sha256) });
+const moduleSources = fields({
+  backbone: optional(moduleSource),
+  loss: optional(moduleSource),
+  sampling: optional(moduleSource),
+  optimizer: optional(moduleSource),
+});
 
 export const optionTable: { [Key in keyof Required<RunOptions>]: OptionRow } = {
   model: decides(word),
   featDim: decides(number),
   embedDim: decides(number),
   imageSize: decides(number),
+  mean: decides(optional(listOf(number))),
+  std: decides(optional(listOf(number))),
   dropout: decides(optional(number)),
   freezeBn: decides(flag),
   pretrained: decides(optional(pretrained)),
@@ -33,12 +59,25 @@ export const optionTable: { [Key in keyof Required<RunOptions>]: OptionRow } = {
   classes: decides(optional(number)),
   smallClasses: decides(word),
   resize: decides(word),
+  resizeTo: decides(optional(number)),
+  filter: decides(word),
+  flip: decides(number),
   margin: decides(number),
   nu: decides(number),
   beta: decides(number),
   lrBeta: decides(number),
+  lossRates: decides(optional(mapOf(number))),
+  // Which modules they are decides, and is recorded by their fingerprints; where they lie does not.
+  modules: aside(optional(moduleSources)),
+  otherModules: aside(optional(flag)),
   normalizeWeights: decides(flag),
+  loss: decides(optional(word)),
+  lossOptions: decides(optional(declaredValues)),
+  sampling: decides(optional(word)),
+  samplingOptions: decides(optional(declaredValues)),
   optimizer: decides(word),
+  optimizerOptions: decides(optional(declaredValues)),
+  backboneOptions: decides(optional(declaredValues)),
   momentum: decides(number),
   weightDecay: decides(number),
   clipNorm: decides(optional(number)),
@@ -47,10 +86,14 @@ export const optionTable: { [Key in keyof Required<RunOptions>]: OptionRow } = {
   factor: decides(number),
   steps: decides(listOf(number)),
   batchNum: decides(optional(number)),
+  // It decides which checkpoint is the best.
+  evalEvery: decides(optional(number)),
   startEpoch: decides(number),
   seed: decides(number),
+  ks: aside(optional(listOf(number))),
   nanPolicy: decides(optional(word)),
   skipBad: decides(flag),
+  valSplit: decides(optional(word)),
   device: decides(word),
   deviceId: aside(number),
   threads: decides(number),
@@ -75,7 +118,9 @@ const allFields = fields(checks);
 
 /** @throws ShapeError for an option that is missing, of another type, or none that this version knows */
 export const runOptions: Check<RunOptions> = (value, where) => {
-  const options = allFields(value, where);
+  // What versions before 0.3 did not record.
+  const given = typeof value === 'object' && !Array.isArray(value) ? { ...unrecordedPixels, ...value } : value;
+  const options = allFields(given, where);
   const unknown = Object.keys(value as object).find((key) => !Object.hasOwn(optionTable, key));
   if (unknown !== undefined)
     throw new ShapeError(`${where}.${printable(unknown)}`, 'an option', 'nothing that is known');

@@ -2,14 +2,20 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { TrainingOptions } from '../../graph/options.js';
-import { requireRunOptions, requireTrainingOptions } from '../check-options.js';
-import { UserError } from '../errors.js';
-import { fileError, readWholeFile } from '../files.js';
+import { parseRunOptions } from '../options/plan.js';
+import { parseRecorded, requireRunRules } from '../options/rules.js';
+import { recordedModules } from '../checkpoints/own-parts.js';
+import type { PartKind } from '../modules/kinds.js';
+import { partKinds, partOptions } from '../modules/kinds.js';
+import { UserError } from '../base/errors.js';
+import { fileError, readText } from '../base/files.js';
+import { dataNow } from './data-place.js';
 import { factTable } from './machine.js';
 import { runOptions } from './options.js';
 import type { Check, Checked } from './shape.js';
 import {
   count,
+  declaredValues,
   fields,
   fileName,
   line,
@@ -19,6 +25,7 @@ import {
   oneOf,
   optional,
   orNull,
+  pathText,
   sha256,
   ShapeError,
   text,
@@ -40,10 +47,14 @@ const scalar: Check<unknown> = (value, where) =>
   typeof value === 'number' || typeof value === 'boolean' ? value : word(value, where);
 const parameter: Check<unknown> = (value, where) => (Array.isArray(value) ? listOf(scalar) : scalar)(value, where);
 
-const trainingOptions: Check<TrainingOptions> = (value, where) => {
-  const options = mapOf(parameter)(value, where) as unknown as TrainingOptions;
-  requireTrainingOptions(options);
-  return options;
+/** Values, lists of them, and what parts from modules declare. */
+const option: Check<unknown> = (value, where) =>
+  (typeof value === 'object' && !Array.isArray(value) ? declaredValues : parameter)(value, where);
+
+const hyperparameters: Check<{ training: TrainingOptions; run: Record<string, unknown> }> = (value, where) => {
+  const { training, run } = fields({ training: mapOf(option), run: mapOf(option) })(value, where);
+  const own = Object.keys(recordedModules(run)) as PartKind[];
+  return parseRecorded(training, run, own);
 };
 
 /** k -> Recall@k in [0, 1]. */
@@ -59,14 +70,27 @@ const segment = fields({
   from: position,
   to: optional(position),
   options: runOptions,
+  /** How a relative `--data-path` leads from the run's folder; older records have none. */
+  dataFromRun: optional(pathText),
   /** What the checkpoints record: the options of the graphs, and the runner's that decide the numbers, seed included. */
-  hyperparameters: fields({ training: trainingOptions, run: mapOf(parameter) }),
+  hyperparameters,
   stepsPerEpoch: count,
   facts: fields(
     Object.fromEntries(Object.keys(factTable).map((name) => [name, line])) as Record<
       keyof typeof factTable,
       Check<string>
     >,
+  ),
+  /** The modules that brought parts: where they lay, and every file of them by its path from there. */
+  modules: optional(
+    listOf(
+      fields({
+        kind: oneOf(...partKinds),
+        path: pathText,
+        sha256,
+        files: listOf(fields({ path: pathText, sha256 })),
+      }),
+    ),
   ),
   /** SHA-256 of the graphs, by file name. */
   artifacts: fields({ 'train_loop.onnx': sha256, 'eval_model.onnx': sha256 }),
@@ -97,6 +121,7 @@ const record = fields({
   ),
 });
 
+/** What `run.json` holds. */
 export type RunRecord = Checked<typeof record>;
 /** What one process did of the run; a run that was never resumed has one. */
 export type Segment = RunRecord['segments'][number];
@@ -112,8 +137,20 @@ export const emptyRecord = (): RunRecord => ({
 
 export const encodeRecord = (content: RunRecord): string => `${JSON.stringify(content, null, 2)}\n`;
 
+/** What is in the file is no record; it may be read again and again. */
+export class DamagedRecordError extends UserError {}
+
 const damaged = (file: string, what: string): UserError =>
-  new UserError(`${file} is damaged or no run.json of dws: ${what}. Take another copy of the file.`);
+  new DamagedRecordError(`${file} is damaged or no run.json of dws: ${what}. Take another copy of the file.`);
+
+/** Older records of a part that a module has brought have the default's name among the options. */
+function withOwnNames({ options, hyperparameters: { training } }: Segment): Segment['options'] {
+  const names = partKinds
+    .filter((kind) => options.modules?.[kind] !== undefined)
+    .map((kind) => partOptions[kind])
+    .flatMap((option) => (training[option] === undefined ? [] : [[option, training[option]] as const]));
+  return { ...options, ...Object.fromEntries(names) };
+}
 
 /**
  * @param file for the errors
@@ -135,8 +172,9 @@ export function decodeRecord(json: string, file: string): RunRecord {
     }
     const decoded = record(value, '');
     if (decoded.segments.length === 0) throw damaged(file, 'it has no segment');
-    for (const { options } of decoded.segments) requireRunOptions(options);
-    return decoded;
+    // With modules, which nothing that is read from a file may load, their own options can't be looked at.
+    for (const { options } of decoded.segments) (options.modules ? requireRunRules : parseRunOptions)(options);
+    return { ...decoded, segments: decoded.segments.map((one) => ({ ...one, options: withOwnNames(one) })) };
   } catch (error) {
     if (error instanceof ShapeError) throw damaged(file, error.message.replace(/^ is/, 'it is'));
     if (error instanceof UserError && !error.message.startsWith(file))
@@ -145,15 +183,22 @@ export function decodeRecord(json: string, file: string): RunRecord {
   }
 }
 
-/** @throws UserError when the file can't be read or is damaged */
+/** @throws DamagedRecordError for what is no record, UserError when it can't be read or is of another version */
 export async function readRecord(file: string): Promise<RunRecord> {
-  const { size } = await stat(file).catch((error: unknown) => {
-    throw fileError(`can't read ${file}`, error);
-  });
-  if (size > maxBytes) throw damaged(file, `it has ${size} bytes`);
-  return decodeRecord(new TextDecoder().decode(await readWholeFile(file)), file);
+  return decodeRecord(await readText(file, maxBytes), file);
 }
 
+/** The same, with the images named from the current folder. @throws as `readRecord` */
+export async function readRecordHere(file: string): Promise<RunRecord> {
+  const record = await readRecord(file);
+  const named = async (one: Segment): Promise<Segment> => {
+    const dataPath = await dataNow(one.options.dataPath, one.dataFromRun, path.dirname(file));
+    return { ...one, options: { ...one.options, dataPath } };
+  };
+  return { ...record, segments: await Promise.all(record.segments.map(named)) };
+}
+
+/** A run with its record, opened. */
 export interface RecordedRun {
   record: RunRecord;
   /** The `run.json`. */
@@ -190,7 +235,7 @@ async function recordFile(run: string): Promise<string> {
  */
 export async function openRun(run: string): Promise<RecordedRun> {
   const file = await recordFile(run);
-  const record = await readRecord(file);
+  const record = await readRecordHere(file);
   const last = record.segments.at(-1)!;
   const beside = (name: string) => path.join(path.dirname(file), name);
   return { record, file, beside, prefix: last.options.savePrefix, last };

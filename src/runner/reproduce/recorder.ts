@@ -1,20 +1,27 @@
 /** Keeps a run's `run.json`: written at its start, after each epoch and at its end, each time in one piece. */
+import type { ModuleFacts } from '../modules/kinds.js';
+import type { RunOptions } from '../options/run-options.js';
 import { createHash } from 'node:crypto';
 import { createReadStream, openSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { checkpointNames } from '../checkpoint-folder.js';
-import { causeCode, ensureWritableFolder, errorCode, writeFileAtomic } from '../files.js';
-import type { Metrics } from '../metrics.js';
+import { checkpointNames } from '../checkpoints/names.js';
+import { causeCode, ensureWritableFolder, errorCode, writeOwnFile } from '../base/files.js';
+import { listSome } from '../base/list-some.js';
+import { setAside } from '../checkpoints/damage.js';
+import type { Metrics } from '../training/metrics-file.js';
 import { sha256Of } from '../pretrained/cache.js';
-import type { TrainEvent, TrainHooks, TrainResult } from '../train-events.js';
-import type { Position, TrainSetup } from '../train-setup.js';
+import type { TrainEvent, RunHooks, TrainResult } from '../training/events.js';
+import type { OpenObserver, TrainObserver } from '../training/observer.js';
+import type { Position, TrainSetup } from '../training/setup.js';
 import { artifactDigests } from './artifacts.js';
-import { listData } from './data-listing.js';
+import type { ListedFile } from './data-listing.js';
+import { decodeListing, listData, listingChanges, readListing } from './data-listing.js';
+import { dataFromRun, dataNow } from './data-place.js';
 import { machineFacts } from './machine.js';
 import { plainOptions } from './options.js';
 import type { RunRecord, Segment } from './record.js';
-import { emptyRecord, encodeRecord, LISTING, readRecord, RECORD } from './record.js';
+import { DamagedRecordError, emptyRecord, encodeRecord, LISTING, readRecord, RECORD } from './record.js';
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -28,17 +35,18 @@ const recordOf = (checkpoint: string): string => {
 };
 
 /** What is known of a resumed run's steps before this process. */
-async function historyOf({ options, start }: TrainSetup, note: (message: string) => void): Promise<RunRecord> {
-  if (options.resume === undefined || start.step === 0) return emptyRecord();
-  const file = recordOf(options.resume);
-  try {
-    await stat(file);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return emptyRecord();
-  }
+async function historyOf({ plan, start }: TrainSetup, note: (message: string) => void): Promise<RunRecord> {
+  const { resume } = plan.weights;
+  if (resume === undefined || start.step === 0) return emptyRecord();
+  const file = recordOf(resume);
   try {
     const { segments, epochs } = await readRecord(file);
-    const before = segments.filter(({ from }) => from.step < start.step);
+    const { out } = plan.output;
+    const named = async ({ options: { dataPath }, dataFromRun: fromRun }: Segment) =>
+      fromRun && { dataFromRun: await dataFromRun(await dataNow(dataPath, fromRun, path.dirname(file)), out) };
+    const earlier = segments.filter(({ from }) => from.step < start.step);
+    // The run may go on in another folder.
+    const before = await Promise.all(earlier.map(async (one) => ({ ...one, ...(await named(one)) })));
     const to = (segment: Segment): Position | undefined =>
       segment.to === undefined || segment.to.step > start.step ? start : segment.to;
     return {
@@ -47,44 +55,76 @@ async function historyOf({ options, start }: TrainSetup, note: (message: string)
       epochs: epochs.filter(({ step }) => step <= start.step),
     };
   } catch (error) {
+    if (causeCode(error) === 'ENOENT') return emptyRecord();
+    if (!(error instanceof DamagedRecordError)) throw error;
     note(`what was done before is not recorded: ${messageOf(error)}`);
     return emptyRecord();
   }
 }
 
-class RunRecorder {
+/**
+ * What is to be written over is a record, or is kept under another name.
+ *
+ * @throws UserError for what can't be read, which may be whole, and for a pipe or a folder
+ */
+async function keepDamaged(file: string, note: (message: string) => void): Promise<void> {
+  try {
+    await readRecord(file);
+  } catch (error) {
+    if (causeCode(error) === 'ENOENT') return;
+    if (!(error instanceof DamagedRecordError)) throw error;
+    note(`${file} is damaged, and kept as ${await setAside(file)}`);
+  }
+}
+
+/** Lines of the splits that both listings have: a run need not look at its validation images. */
+function comparable(before: readonly ListedFile[], after: readonly ListedFile[]): [ListedFile[], ListedFile[]] {
+  const both = (['train', 'val'] as const).filter((split) =>
+    [before, after].every((all) => all.some((one) => one.split === split)),
+  );
+  return [before.filter(({ split }) => both.includes(split)), after.filter(({ split }) => both.includes(split))];
+}
+
+/** A module's facts with the path that the command line gave. */
+const asTyped =
+  ({ modules }: RunOptions) =>
+  (facts: ModuleFacts): ModuleFacts => ({ ...facts, path: modules?.[facts.kind]?.path ?? facts.path });
+
+class RunRecorder implements TrainObserver {
   /** Ends the hashing of images. */
   private readonly hashing = new AbortController();
   private listed: Promise<void> = Promise.resolve();
   /** Work on the file, one after another; never rejects. */
   private pending: Promise<void> = Promise.resolve();
   private position: Position;
-  /** Steps done at the last evaluation. */
-  private evaluated: number | undefined;
   private loss: number | null | undefined;
 
   private constructor(
     private readonly setup: TrainSetup,
-    private readonly hooks: TrainHooks,
+    private readonly hooks: RunHooks,
     private readonly record: RunRecord,
     private readonly segment: Segment,
   ) {
     this.position = setup.start;
   }
 
-  static async start(setup: TrainSetup, hooks: TrainHooks): Promise<RunRecorder> {
-    const { options, training, recorded, start, stepsPerEpoch } = setup;
+  static async start(setup: TrainSetup, hooks: RunHooks): Promise<RunRecorder> {
+    const { plan, training, recorded, start, stepsPerEpoch } = setup;
     const note = (message: string) => hooks.onEvent({ kind: 'note', message });
+    const { out, savePrefix } = plan.output;
     const record = await historyOf(setup, note);
+    await keepDamaged(path.join(out, savePrefix + RECORD), note);
     const segment: Segment = {
       started: new Date().toISOString(),
       status: 'running',
       from: start,
-      options: plainOptions(options),
-      hyperparameters: { training: plain(training), run: plain({ ...recorded, seed: options.seed }) },
+      options: plainOptions({ ...plan.options, lossRates: recorded['lossRates'] as RunOptions['lossRates'] }),
+      dataFromRun: await dataFromRun(plan.data.dataPath, out),
+      hyperparameters: { training: plain(training), run: plain({ ...recorded, seed: plan.schedule.seed }) },
       stepsPerEpoch,
-      facts: await machineFacts(options),
-      artifacts: artifactDigests(training),
+      facts: await machineFacts(plan.device),
+      ...(plan.modules.facts.length > 0 && { modules: plan.modules.facts.map(asTyped(plan.options)) }),
+      artifacts: artifactDigests(training, plan.modules.definitions),
       data: null,
     };
     record.segments.push(segment);
@@ -94,22 +134,19 @@ class RunRecorder {
     return recorder;
   }
 
-  /** Hears everything before the run's own hooks. */
-  readonly onEvent = (event: TrainEvent): void => {
+  onEvent(event: TrainEvent): void {
     const { kind } = event;
     if (kind === 'steps') this.position = { epoch: event.epoch, epochStep: event.stepsDone, step: event.step };
-    if (kind === 'eval') {
-      this.position = { epoch: event.epoch + 1, epochStep: 0, step: event.step };
-      this.evaluated = event.step;
+    if (kind === 'eval') this.position = { epoch: event.epoch + 1, epochStep: 0, step: event.step };
+    if (kind === 'checkpoint' && event.finished !== undefined) {
+      this.position = { epoch: event.finished, epochStep: 0, step: event.step };
+      this.saved(event.path, event.step);
     }
-    if (kind === 'checkpoint') this.saved(event.path, event.step);
-    this.hooks.onEvent(event);
-  };
+  }
 
-  readonly onMetrics = (lines: readonly Metrics[]): void => {
+  onMetrics(lines: readonly Metrics[]): void {
     for (const line of lines) if (line.kind === 'step') this.loss = line.loss;
-    this.hooks.onMetrics?.(lines);
-  };
+  }
 
   async finish(result: TrainResult): Promise<void> {
     if (result.status !== 'done') this.hashing.abort();
@@ -134,12 +171,14 @@ class RunRecorder {
   }
 
   private async list(): Promise<void> {
-    const { train, val, options } = this.setup;
+    const { train, val, plan } = this.setup;
+    const { out, savePrefix } = plan.output;
     try {
       const { text, ...summary } = await listData({ train, val }, { signal: this.hashing.signal });
-      const listing = options.savePrefix + LISTING;
+      const listing = savePrefix + LISTING;
+      await this.tellOtherImages(text, summary.sha256);
       await this.update(async () => {
-        await writeFileAtomic(path.join(options.out, listing), text);
+        await writeOwnFile(path.join(out, listing), text);
         this.segment.data = { listing, ...summary };
       });
     } catch (error) {
@@ -148,9 +187,21 @@ class RunRecorder {
     }
   }
 
+  /** Other pixels under the same names are no other options: nothing else tells them from those that the run began with. */
+  private async tellOtherImages(text: string, sha256: string): Promise<void> {
+    const { resume } = this.setup.plan.weights;
+    const data = this.record.segments.findLast((one) => one.data !== null)?.data;
+    if (resume === undefined || !data || data.sha256 === sha256) return;
+    const before = await readListing(path.join(path.dirname(resume), data.listing), data.sha256);
+    const changes = before && listingChanges(...comparable(before, decodeListing(text, LISTING)));
+    if (changes?.length === 0) return;
+    const which = changes ? `:\n${listSome(changes)}` : '';
+    const message = `the images are not those that ${resume} was trained on before${which}`;
+    this.hooks.onEvent({ kind: 'note', message });
+  }
+
   /** Notes the checkpoint of a finished epoch. */
   private saved(file: string, step: number): void {
-    if (this.evaluated !== step) return;
     const { epoch } = this.position;
     const hashed = this.hashNow(file).catch((error: unknown) => this.note(error));
     void this.update(async () => {
@@ -170,7 +221,7 @@ class RunRecorder {
   }
 
   private async keptCheckpoints(): Promise<RunRecord['checkpoints']> {
-    const { out, savePrefix } = this.setup.options;
+    const { out, savePrefix } = this.setup.plan.output;
     const names = checkpointNames(await readdir(out), savePrefix).map(({ name }) => name);
     return Promise.all(
       names.sort().map(async (file) => {
@@ -187,7 +238,8 @@ class RunRecorder {
    */
   private update(change: () => Promise<void>): Promise<void> {
     const attempt = async () => {
-      await ensureWritableFolder(this.setup.options.out);
+      await ensureWritableFolder(this.setup.plan.output.out);
+      await this.setup.lock.requireHeld();
       await change();
       await this.write();
     };
@@ -208,32 +260,13 @@ class RunRecorder {
   }
 
   private async write(): Promise<void> {
-    const { out, savePrefix } = this.setup.options;
-    await writeFileAtomic(path.join(out, savePrefix + RECORD), encodeRecord(this.record));
+    const { out, savePrefix } = this.setup.plan.output;
+    const { requireHeld } = this.setup.lock;
+    await writeOwnFile(path.join(out, savePrefix + RECORD), encodeRecord(this.record), requireHeld);
   }
 }
 
-/**
- * Runs a training and records it.
- *
- * @param body trains, telling its events to the hooks that it is given
- * @throws UserError when `run.json` can't be written at the start; what `body` throws
- */
-export async function recordRun(
-  setup: TrainSetup,
-  hooks: TrainHooks,
-  body: (hooks: TrainHooks) => Promise<TrainResult>,
-): Promise<TrainResult> {
+/** Records a training in `run.json`. @throws UserError when the file can't be written at the start */
+export const openRecorder: OpenObserver = async (setup, hooks) =>
   // Resuming what is finished does nothing, and changes no record.
-  if (setup.start.epoch >= setup.options.epochs) return body(hooks);
-  const recorder = await RunRecorder.start(setup, hooks);
-  try {
-    const { onEvent, onMetrics } = recorder;
-    const result = await body({ ...hooks, onEvent, onMetrics });
-    await recorder.finish(result);
-    return result;
-  } catch (error) {
-    await recorder.fail(error);
-    throw error;
-  }
-}
+  setup.start.epoch >= setup.plan.schedule.epochs ? undefined : RunRecorder.start(setup, hooks);

@@ -1,12 +1,13 @@
 /** What is to be trained again to verify a run: as much of it as went on with the same options. */
-import { printableName } from '../data/printable-name.js';
-import { UserError } from '../errors.js';
-import type { Metrics } from '../metrics.js';
-import { readMetrics } from '../metrics.js';
-import type { RunOptions } from '../run-options.js';
-import type { Position } from '../train-setup.js';
+import { printableName } from '../base/printable-name.js';
+import { UserError } from '../base/errors.js';
+import type { Metrics } from '../training/metrics-file.js';
+import { readMetrics } from '../training/metrics-file.js';
+import { isThere } from '../base/is-there.js';
+import type { RunOptions } from '../options/run-options.js';
+import type { Position } from '../training/setup.js';
 import { changedHyperparameters } from './changes.js';
-import type { RecordedRun, Segment } from './record.js';
+import type { RecordedRun, RunRecord, Segment } from './record.js';
 
 export interface Repetition {
   /** Parts of the run that are repeated, as one: stopping and resuming change no bit. */
@@ -36,10 +37,14 @@ function partsAlike(segments: readonly Segment[]): { alike: Segment[]; other: Se
     : { alike: segments.slice(0, place), other: segments[place] };
 }
 
-/** Where a run that was killed had come to, by its metrics. */
-function positionOf(metrics: readonly Metrics[], { from, stepsPerEpoch }: Segment): Position {
+/** Where a run that was killed had come to, by its metrics, or without them by the epochs that it had finished. */
+function positionOf(
+  metrics: readonly Metrics[],
+  { from, stepsPerEpoch }: Segment,
+  finished: RunRecord['epochs'][number] | undefined,
+): Position {
   const line = metrics.at(-1);
-  if (!line) return from;
+  if (!line) return finished ? { epoch: finished.epoch, epochStep: 0, step: finished.step } : from;
   const { step } = line;
   return line.kind === 'eval'
     ? { epoch: line.epoch + 1, epochStep: 0, step }
@@ -66,12 +71,15 @@ export async function planRepetition(run: RecordedRun, epochs?: number): Promise
         `recorded here, and can't be repeated. Verify the run that wrote that checkpoint.`,
     );
   }
-  const metrics = await recordedMetrics(run);
-  if (!metrics.some(({ kind }) => kind === 'step')) {
-    throw new UserError(`${metricsFile(run)} holds no step: there is nothing to compare with.`);
+  const metrics = (await isThere(metricsFile(run))) ? await recordedMetrics(run) : [];
+  const finished = record.epochs.at(-1);
+  if (!metrics.some(({ kind }) => kind === 'step') && !finished) {
+    throw new UserError(
+      `${metricsFile(run)} holds no step, and ${file} no checkpoint of a finished epoch: there is nothing to compare with.`,
+    );
   }
   const { alike, other } = partsAlike(record.segments);
-  const end = alike.at(-1)!.to ?? positionOf(metrics, first);
+  const end = alike.at(-1)!.to ?? positionOf(metrics, first, finished);
   const isWithin = end.epochStep > 0;
   const there = isWithin && !other ? end.epoch + 1 : end.epoch;
   if (other && (epochs ?? Infinity) > end.epoch) {

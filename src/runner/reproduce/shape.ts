@@ -1,6 +1,6 @@
 /** Checks of JSON that anybody may have written: every field has the type that it should, or the error says which has not. */
 import path from 'node:path';
-import { printable, printableJson } from '../weights/printable.js';
+import { printable, printableJson } from '../base/printable.js';
 
 /** What is wrong and where, as the end of a sentence that begins with the file. */
 export class ShapeError extends Error {
@@ -15,7 +15,7 @@ export type Check<T> = (value: unknown, where: string) => T;
 export type Checked<C> = C extends Check<infer T> ? T : never;
 
 /** @param wanted completes "instead of ..." */
-export const check =
+const check =
   <T>(isIt: (value: unknown) => value is T, wanted: string): Check<T> =>
   (value, where) => {
     if (isIt(value)) return value;
@@ -28,7 +28,8 @@ const matching = (pattern: RegExp, wanted: string): Check<string> =>
 export const text = check((value): value is string => typeof value === 'string', 'a text');
 /** A text that may be shown as it is. */
 export const line = matching(/^\P{C}{0,1000}$/u, 'a text in one line');
-export const word = matching(/^\P{C}{0,40}$/u, 'a word');
+/** As long as the name of a part may be. */
+export const word = matching(/^\P{C}{0,64}$/u, 'a word');
 export const flag = check((value): value is boolean => typeof value === 'boolean', 'true or false');
 export const number = check((value): value is number => typeof value === 'number', 'a number');
 export const count = check(
@@ -106,3 +107,11 @@ export const mapOf =
     Object.fromEntries(
       Object.entries(asObject(value, where)).map(([key, entry]) => [key, inner(entry, `${where}.${printable(key)}`)]),
     );
+
+const scalar = check(
+  (value): value is string | number | boolean =>
+    (typeof value === 'string' && value.length <= 1000) || typeof value === 'number' || typeof value === 'boolean',
+  'a text, a number, true or false',
+);
+/** Values of options that somebody else declares. */
+export const declaredValues = mapOf(scalar);

@@ -1,14 +1,13 @@
 /** Two checkpoints, tensor by tensor, reading a few megabytes of each at a time. */
 import type { FileHandle } from 'node:fs/promises';
-import { open } from 'node:fs/promises';
-import { fileError } from '../files.js';
-import type { SafetensorsEntry } from '../safetensors.js';
+import { openToRead, readBytes } from '../base/reading.js';
+import type { SafetensorsEntry } from '../formats/safetensors.js';
 import {
   decodeSafetensorsHeader,
   float32View,
   SAFETENSORS_LENGTH_BYTES,
   safetensorsDataStart,
-} from '../safetensors.js';
+} from '../formats/safetensors.js';
 
 const BYTES = 4 * 2 ** 20;
 
@@ -41,21 +40,10 @@ interface OpenFile {
   metadata: Record<string, string>;
 }
 
-async function read(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await file.read(bytes, done, length - done, position + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return bytes.subarray(0, done);
-}
-
 async function openHeader(file: FileHandle, path: string): Promise<OpenFile> {
   const { size } = await file.stat();
-  const start = safetensorsDataStart(await read(file, 0, SAFETENSORS_LENGTH_BYTES), size, path);
-  const json = await read(file, SAFETENSORS_LENGTH_BYTES, start - SAFETENSORS_LENGTH_BYTES);
+  const start = safetensorsDataStart(await readBytes(file, SAFETENSORS_LENGTH_BYTES), size, path);
+  const json = await readBytes(file, start - SAFETENSORS_LENGTH_BYTES, SAFETENSORS_LENGTH_BYTES);
   return { file, start, ...decodeSafetensorsHeader(json, size - start, path) };
 }
 
@@ -67,7 +55,7 @@ async function compareTensor(a: OpenFile, b: OpenFile, entry: SafetensorsEntry):
   const difference: TensorDifference = { name, shape, values: (end - begin) / 4, differing: 0, largest: 0 };
   for (let offset = begin; offset < end; offset += BYTES) {
     const length = Math.min(BYTES, end - offset);
-    const [one, two] = await Promise.all([a, b].map(({ file, start }) => read(file, start + offset, length)));
+    const [one, two] = await Promise.all([a, b].map(({ file, start }) => readBytes(file, length, start + offset)));
     if (Buffer.compare(one!, two!) === 0) continue;
     const [values, others] = [float32View(one!), float32View(two!)];
     for (let i = 0; i < values.length; i++) {
@@ -104,9 +92,7 @@ export async function compareCheckpoints(pathA: string, pathB: string): Promise<
   try {
     const opened: OpenFile[] = [];
     for (const path of [pathA, pathB]) {
-      const file = await open(path, 'r').catch((error: unknown) => {
-        throw fileError(`can't read ${path}`, error);
-      });
+      const file = await openToRead(path);
       files.push(file);
       opened.push(await openHeader(file, path));
     }

@@ -3,38 +3,47 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { DivergedError } from '../diverged.js';
-import { fileError } from '../files.js';
-import { requireFreshFolder } from '../fresh-folder.js';
-import { train } from '../train.js';
-import type { TrainHooks } from '../train-events.js';
+import { DivergedError } from '../training/diverged.js';
+import { fileError } from '../base/files.js';
+import { requireFreshFolder } from '../checkpoints/fresh-folder.js';
+import { runTraining } from '../training/train.js';
+import type { RunHooks, TrainHooks } from '../training/events.js';
+import { heard } from '../training/events.js';
+import { verifyDefaults, withDefaults } from '../options/defaults.js';
 import type { Change } from './changes.js';
 import type { CurveComparison } from './curves.js';
 import { compareCurves, curveOf, lineDifference, lineLike } from './curves.js';
 import type { RecordedRun } from './record.js';
+import type { ModuleSources } from '../modules/kinds.js';
+import { requireNamed, suspects } from './modules.js';
 import { openRun } from './record.js';
+import { openRecorder } from './recorder.js';
 import type { Repetition } from './repetition.js';
 import { planRepetition, recordedMetrics } from './repetition.js';
 import { changesSince, replacedCheckpoints } from './run-changes.js';
 import type { CheckpointDifference } from './tensors.js';
 import { compareCheckpoints } from './tensors.js';
 
+/** How a run is repeated; nothing has to be given. */
 export interface VerifyOptions {
-  /** Verifies so many epochs, counted from the beginning of the training; all of the run unless given. */
+  /** Verifies so many epochs, counted from the beginning of the training. Default: all of the run. */
   epochs?: number;
-  /** Where the data is now. */
+  /** Where the data is now. Default: where the run had it. */
   dataPath?: string;
-  /** Keeps the repeated run in this folder; otherwise it is made in a temporary one. */
+  /** Keeps the repeated run in this folder. Default: it is made in a temporary one. */
   out?: string;
-  /** Repeats the run whatever has changed. */
+  /** Repeats the run whatever has changed. Default: false. */
   anyway?: boolean;
+  /** The modules that the run was trained with, where there are some: its record loads none by itself. */
+  modules?: ModuleSources;
 }
 
+/** What a verification tells, and how it is stopped; all of it may be left out. */
 export interface VerifyHooks extends TrainHooks {
   /** Images hashed, before the training. */
-  onHashed(done: number, total: number): void;
+  onHashed?(done: number, total: number): void;
   /** Called once, before the training: what is another thing than at the run. */
-  onChanges(changes: Change[], repetition: Repetition): void;
+  onChanges?(changes: Change[], repetition: Repetition): void;
 }
 
 export interface WeightsComparison {
@@ -46,6 +55,7 @@ export interface WeightsComparison {
   tensors?: CheckpointDifference;
 }
 
+/** Whether a run came out again, and if not, what may be why. */
 export interface Verification {
   /**
    * `changed`: nothing was repeated, because what has changed may change the bits. `differs` is also the word for a run that
@@ -56,6 +66,8 @@ export interface Verification {
   changes: Change[];
   /** Checkpoints that are not as the run wrote them. */
   replaced: Change[];
+  /** What is not recorded of the run's modules and may be another thing, in words. */
+  suspects: string[];
   /** Losses and Recall@k of the run (a) and the repeated one (b). */
   curves?: CurveComparison;
   weights?: WeightsComparison;
@@ -67,14 +79,14 @@ const NOTHING_KEPT = { savePrefix: '', keep: 0, resume: undefined, maxHours: und
 async function repeat(
   { options, metrics, lastStep, stopsThere }: Repetition,
   out: string,
-  hooks: TrainHooks,
+  hooks: RunHooks,
 ): Promise<void> {
   const curve = curveOf(metrics);
   const stop = new AbortController();
   // Going back replaces lines, and only the last ones are recorded.
   const endsEarly = options.nanPolicy !== 'rollback';
   try {
-    await train(
+    await runTraining(
       { ...options, ...NOTHING_KEPT, out },
       {
         onEvent: (event) => hooks.onEvent(event),
@@ -87,6 +99,7 @@ async function repeat(
         },
         signal: AbortSignal.any([hooks.signal, stop.signal]),
       },
+      [openRecorder],
     );
   } catch (error) {
     // A run that has diverged does so again, and the numbers up to there are written.
@@ -110,10 +123,12 @@ async function compareWeights(run: RecordedRun, again: RecordedRun, lastStep: nu
   };
 }
 
+const distinctTexts = (texts: readonly string[]): string[] => [...new Set(texts)];
+
 /** Makes the folder of the repeated run, and removes it when it is a temporary one. */
 async function inFolder<T>(out: string | undefined, body: (folder: string) => Promise<T>): Promise<T> {
   if (out !== undefined) {
-    requireFreshFolder(out, '');
+    await requireFreshFolder(out, '');
     return body(out);
   }
   const folder = await mkdtemp(path.join(os.tmpdir(), 'dws-verify-')).catch((error: unknown) => {
@@ -132,33 +147,45 @@ async function inFolder<T>(out: string | undefined, body: (folder: string) => Pr
  * @param folder the run's folder, or its `run.json`
  * @throws UserError for a run that can't be read or repeated, and what `train` throws
  */
-export async function verifyRun(folder: string, options: VerifyOptions, hooks: VerifyHooks): Promise<Verification> {
+export async function verifyRun(
+  folder: string,
+  given: VerifyOptions = {},
+  hooks: VerifyHooks = {},
+): Promise<Verification> {
+  const options = withDefaults('verifyRun', given, verifyDefaults);
   const run = await openRun(folder);
   const planned = await planRepetition(run, options.epochs);
+  requireNamed(planned.segments, options.modules ?? {}, run.file);
   const repetition = {
     ...planned,
-    options: { ...planned.options, dataPath: options.dataPath ?? planned.options.dataPath },
+    // Modules are the caller's, never the record's.
+    options: { ...planned.options, dataPath: options.dataPath ?? planned.options.dataPath, modules: options.modules },
   };
-  const { signal } = hooks;
-  const onProgress = (done: number, total: number) => hooks.onHashed(done, total);
+  const listeners = heard(hooks);
+  const { signal } = listeners;
+  const onProgress = (done: number, total: number) => hooks.onHashed?.(done, total);
   try {
-    const changes = await changesSince(run, repetition, { signal, onProgress, fresh: true });
+    const changes = await changesSince(run, repetition, { signal, onProgress, fresh: true }, options.anyway);
     const replaced = await replacedCheckpoints(run, signal);
-    hooks.onChanges([...changes, ...replaced], repetition);
-    const found = { changes, replaced };
+    hooks.onChanges?.([...changes, ...replaced], repetition);
+    const found = { changes, replaced, suspects: distinctTexts(repetition.segments.flatMap(suspects)) };
     if (!options.anyway && [...changes, ...replaced].some(({ decides }) => decides))
       return { outcome: 'changed', ...found };
     return await inFolder(options.out, async (out) => {
-      await repeat(repetition, out, hooks);
+      await repeat(repetition, out, listeners);
       if (signal.aborted) return { outcome: 'interrupted', ...found };
       const again = await openRun(out);
       const curves = compareCurves(repetition.metrics, await recordedMetrics(again), repetition.lastStep);
       const weights = await compareWeights(run, again, repetition.lastStep);
-      const isSame = !curves.first && curves.onlyA + curves.onlyB === 0 && !weights.first && replaced.length === 0;
+      // A step that the run has no line of, as after a power cut, is nothing to differ from.
+      // Without metrics, the checkpoints tell.
+      const isCompared = curves.steps > 0 || weights.checkpoints > 0;
+      const isSame = !curves.first && curves.onlyA === 0 && isCompared && !weights.first && replaced.length === 0;
       return { outcome: isSame ? 'identical' : 'differs', ...found, curves, weights };
     });
   } catch (error) {
-    if (signal.aborted && error === signal.reason) return { outcome: 'interrupted', changes: [], replaced: [] };
+    if (signal.aborted && error === signal.reason)
+      return { outcome: 'interrupted', changes: [], replaced: [], suspects: [] };
     throw error;
   }
 }

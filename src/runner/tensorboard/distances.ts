@@ -28,7 +28,7 @@ export function pairDistances(
     else classes.set(labels[i]!, [i]);
   }
   const positive: number[] = [];
-  const largest = Math.max(0, ...[...classes.values()].map(({ length }) => length));
+  const largest = [...classes.values()].reduce((most, { length }) => Math.max(most, length), 0);
   for (let gap = 1; gap < largest && positive.length < wanted; gap++) {
     for (const members of classes.values()) {
       for (let i = gap; i < members.length && positive.length < wanted; i++) {

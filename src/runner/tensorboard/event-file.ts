@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { fileError } from '../files.js';
+import { fileError } from '../base/files.js';
 import { encodeRecord } from './records.js';
 import type { Event, SummaryValue } from './schema.js';
 import { encodeEvent, sessionStart } from './schema.js';
@@ -31,8 +31,8 @@ export class EventFile {
     const path = join(folder, `events.out.tfevents.${time}.${number}.${hostname()}.${process.pid}`);
     try {
       const events = new EventFile(path, await open(path, 'wx'));
-      await events.append({ wallTime: seconds(), fileVersion: 'brain.Event:2' });
-      await events.append({ wallTime: seconds(), step: from, sessionLog: { status: sessionStart } });
+      await events.append([{ wallTime: seconds(), fileVersion: 'brain.Event:2' }]);
+      await events.append([{ wallTime: seconds(), step: from, sessionLog: { status: sessionStart } }]);
       return events;
     } catch (error) {
       throw fileError(`can't write ${path}`, error);
@@ -42,15 +42,22 @@ export class EventFile {
   /** @throws UserError naming the path and the reason, for example a full disk */
   async write(rows: readonly { step: number; values: SummaryValue[] }[]): Promise<void> {
     const wallTime = seconds();
-    await this.append(...rows.map(({ step, values }) => ({ wallTime, step, summary: { value: values } })));
+    await this.append(rows.map(({ step, values }) => ({ wallTime, step, summary: { value: values } })));
   }
 
-  private async append(...events: Event[]): Promise<void> {
+  private async append(events: readonly Event[]): Promise<void> {
     try {
       await this.file.appendFile(Buffer.concat(events.map((event) => encodeRecord(encodeEvent(event)))));
     } catch (error) {
       throw fileError(`can't write ${this.path}`, error);
     }
+  }
+
+  /** @throws UserError when what was written can't be put on the disk */
+  async sync(): Promise<void> {
+    await this.file.sync().catch((error: unknown) => {
+      throw fileError(`can't write ${this.path}`, error);
+    });
   }
 
   close(): Promise<void> {

@@ -1,6 +1,7 @@
 /** A picture of retrievals: queries and the images nearest to them. */
 import sharp from 'sharp';
 import type { ImageSet } from '../data/folder.js';
+import { everyone, searchSets } from '../data/search-sets.js';
 import type { ImageLoader } from '../data/loader.js';
 import type { Image } from './schema.js';
 
@@ -22,14 +23,20 @@ export interface EmbeddedImages {
   loader: Pick<ImageLoader, 'decode'>;
 }
 
-/** The places of the images nearest to one, closest first, without itself. */
-export function nearestTo(embeddings: Float32Array, dim: number, query: number, count: number): number[] {
+/** The places of the images of a gallery that are nearest to one, closest first, without itself. */
+export function nearestTo(
+  embeddings: Float32Array,
+  dim: number,
+  query: number,
+  count: number,
+  gallery: Int32Array = everyone(embeddings.length / dim).gallery,
+): number[] {
   const distances = Float64Array.from({ length: embeddings.length / dim }, (_, row) => {
     let sum = 0;
     for (let i = 0; i < dim; i++) sum += (embeddings[row * dim + i]! - embeddings[query * dim + i]!) ** 2;
     return sum;
   });
-  return Array.from(distances.keys())
+  return Array.from(gallery)
     .filter((row) => row !== query)
     .sort((a, b) => distances[a]! - distances[b]! || a - b)
     .slice(0, count);
@@ -56,14 +63,15 @@ function contactSheet(pixels: Uint8Array, size: number, columns: number, frames:
   return { sheet, width, height, tile };
 }
 
-/** Each row: a query, spread evenly over the set, then the images nearest to it; green where they show the query's class, else red. */
+/** Each row: a query, spread evenly over the queries, then the images of the gallery nearest to it; green where they show the query's class, else red. */
 export async function retrievalPicture({ embeddings, set, loader }: EmbeddedImages): Promise<Image> {
   const { images } = set;
   const dim = embeddings.length / images.length;
-  const count = Math.min(queries, images.length);
-  const depth = Math.min(neighbors, images.length - 1);
-  const chosen = Array.from({ length: count }, (_, i) => Math.floor((i * images.length) / count));
-  const rows = chosen.map((query) => [query, ...nearestTo(embeddings, dim, query, depth)]);
+  const { queries: asked, gallery } = searchSets(set);
+  const count = Math.min(queries, asked.length);
+  const depth = Math.max(1, Math.min(neighbors, gallery.length - 1));
+  const chosen = Array.from({ length: count }, (_, i) => asked[Math.floor((i * asked.length) / count)]!);
+  const rows = chosen.map((query) => [query, ...nearestTo(embeddings, dim, query, depth, gallery)]);
   const frames = rows.flatMap(([query, ...found]) => [
     white,
     ...found.map((place) => (images[place]!.label === images[query!]!.label ? right! : wrong!)),

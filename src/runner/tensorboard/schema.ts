@@ -2,49 +2,40 @@
  * The messages of TensorBoard's event files, from the field numbers of event.proto, summary.proto and histogram.proto. Fields
  * nobody here writes are left out.
  */
-import protobuf from 'protobufjs/light.js';
+import { many, one, Protobuf } from '../../graph/onnx/protobuf.js';
 
-const field = (id: number, type: string, rule?: 'repeated') => ({ id, type, ...(rule && { rule }) });
-const many = (id: number, type: string) => field(id, type, 'repeated');
-
-const messages = {
+const messages = new Protobuf({
   Event: {
-    wallTime: field(1, 'double'),
-    step: field(2, 'int64'),
-    fileVersion: field(3, 'string'),
-    summary: field(5, 'Summary'),
-    sessionLog: field(7, 'SessionLog'),
+    wallTime: one(1, 'double'),
+    step: one(2, 'int64'),
+    fileVersion: one(3, 'string'),
+    summary: one(5, 'Summary'),
+    sessionLog: one(7, 'SessionLog'),
   },
-  SessionLog: { status: field(1, 'int32') },
+  SessionLog: { status: one(1, 'int32') },
   Summary: { value: many(1, 'Value') },
   Value: {
-    tag: field(1, 'string'),
-    simpleValue: field(2, 'float'),
-    image: field(4, 'Image'),
-    histo: field(5, 'HistogramProto'),
+    tag: one(1, 'string'),
+    simpleValue: one(2, 'float'),
+    image: one(4, 'Image'),
+    histo: one(5, 'HistogramProto'),
   },
   Image: {
-    height: field(1, 'int32'),
-    width: field(2, 'int32'),
-    colorspace: field(3, 'int32'),
-    encodedImageString: field(4, 'bytes'),
+    height: one(1, 'int32'),
+    width: one(2, 'int32'),
+    colorspace: one(3, 'int32'),
+    encodedImageString: one(4, 'bytes'),
   },
   HistogramProto: {
-    min: field(1, 'double'),
-    max: field(2, 'double'),
-    num: field(3, 'double'),
-    sum: field(4, 'double'),
-    sumSquares: field(5, 'double'),
+    min: one(1, 'double'),
+    max: one(2, 'double'),
+    num: one(3, 'double'),
+    sum: one(4, 'double'),
+    sumSquares: one(5, 'double'),
     bucketLimit: many(6, 'double'),
     bucket: many(7, 'double'),
   },
-};
-
-const root = protobuf.Root.fromJSON({
-  nested: Object.fromEntries(Object.entries(messages).map(([name, fields]) => [name, { fields }])),
 });
-
-const EventMessage = root.lookupType('Event');
 
 export interface Histogram {
   min: number;
@@ -87,4 +78,4 @@ export interface Event {
   sessionLog?: { status: number };
 }
 
-export const encodeEvent = (event: Event): Uint8Array => EventMessage.encode(EventMessage.fromObject(event)).finish();
+export const encodeEvent = (event: Event): Uint8Array => messages.encode('Event', event);

@@ -1,9 +1,12 @@
 /** The model card: what the model is, what it is worth, how to use it, and what the images' licence says. */
-import type { WebModelInfo, WebVariant } from '../../graph/web-model.js';
-import type { CheckpointMetadata } from '../checkpoint.js';
+import type { WebModelInfo, WebVariant } from '../../graph/artifacts/web-model.js';
+import type { Preprocessing } from '../../graph/preprocessing.js';
+import { squaresText } from '../../graph/preprocessing.js';
+import type { CheckpointMetadata } from '../checkpoints/checkpoint.js';
 
 export interface CardFacts {
   info: WebModelInfo;
+  preprocessing: Preprocessing;
   training: CheckpointMetadata;
   /** The validation set behind the numbers; absent when nothing was measured. */
   measured?: { images: number; classes: number };
@@ -15,8 +18,12 @@ const count = (value: number) => value.toLocaleString('en-US');
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 const share = (value: number) => value.toFixed(4);
 
+/** What would be HTML, or end the cell. */
+const special: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '|': '&#124;' };
+const cellText = (text: string) => text.replace(/[&<>|]/g, (character) => special[character]!);
+
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const line = (cells: readonly string[]) => `| ${cells.map(cellText).join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
@@ -24,12 +31,6 @@ const storage: Record<WebVariant['name'], string> = {
   fp32: 'float32',
   fp16: 'float16',
   int8: '8-bit integers, one scale for each filter; the smallest layers as float16',
-};
-
-const resizing: Record<WebModelInfo['resize'], string> = {
-  stretch: 'stretched',
-  cover: 'cropped to their middle',
-  contain: 'padded with white',
 };
 
 function variantTable(variants: readonly WebVariant[], isMeasured: boolean): string {
@@ -82,8 +83,9 @@ const dataLicense = (license: CardFacts['license']): string =>
     : 'Not recorded: no `LICENSES.md` or `LICENSE` lies with the images. Say here where they come from before passing this on.';
 
 export function modelCard(facts: CardFacts): string {
-  const { info, training, license } = facts;
-  const { model, imageSize, embedDim, featDim, resize, variants, step } = info;
+  const { info, preprocessing, training, license } = facts;
+  const { model, embedDim, featDim, variants, step } = info;
+  const { mean, std } = preprocessing;
   return `---
 library_name: transformers.js
 pipeline_tag: image-feature-extraction
@@ -110,9 +112,10 @@ All forms compute in float32, on every backend of ONNX Runtime.
 
 ## Images
 
-The graphs take images of any size as they come out of the decoder, RGB in 0..255 with transparency drawn on white, and do the
-rest: resized to ${imageSize} x ${imageSize} pixels (${resizing[resize]}, antialiased), then normalized by ImageNet's mean and
-standard deviation. So a page and a server compute the same.
+The graphs take images of any size as they come out of the decoder: the first frame, turned upright as EXIF says, RGB in 0..255,
+sRGB, with transparency drawn on white. They do the rest: an image is ${squaresText(preprocessing)};
+then normalized by mean ${mean.join(', ')} and standard deviation ${std.join(', ')} of values in [0, 1]. So a page and a server compute
+the same.
 
 | file | input | outputs |
 | --- | --- | --- |

@@ -1,11 +1,13 @@
 /** A shipped folder appears whole or not at all, and takes the place of none but an older one of its kind. */
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { modelFolder } from '../../graph/web-files.js';
-import type { WebModelInfo } from '../../graph/web-model.js';
-import { webModelFile } from '../../graph/web-model.js';
-import { UserError } from '../errors.js';
-import { errorCode, fileError, temporaryName } from '../files.js';
+import { modelFolder } from '../../graph/artifacts/web-files.js';
+import type { WebModelInfo } from '../../graph/artifacts/web-model.js';
+import { webModelFile } from '../../graph/artifacts/web-model.js';
+import { UserError } from '../base/errors.js';
+import { errorCode, fileError, isTemporaryFile, readText } from '../base/files.js';
+import { isThere } from '../base/is-there.js';
+import { linkFolder, nameBeside, recoverFolder, swapFolder } from '../base/replace-folder.js';
 
 /** Where `dws gallery` writes, inside of the folder. */
 const galleryFolder = 'gallery';
@@ -27,10 +29,20 @@ async function entriesOf(folder: string): Promise<string[] | undefined> {
 
 async function readInfo(file: string): Promise<Partial<WebModelInfo> | undefined> {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Partial<WebModelInfo>;
+    return JSON.parse(await readText(file)) as Partial<WebModelInfo>;
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Brings back what an export or a gallery was replacing when its process ended.
+ *
+ * @throws UserError when that can't be done
+ */
+export async function recoverShipped(folder: string): Promise<void> {
+  await recoverFolder(folder);
+  await recoverFolder(path.join(folder, galleryFolder));
 }
 
 /**
@@ -41,6 +53,7 @@ async function readInfo(file: string): Promise<Partial<WebModelInfo> | undefined
  * @throws UserError when the folder is another one
  */
 export async function requireReplaceable(folder: string): Promise<Partial<WebModelInfo> | undefined> {
+  await recoverShipped(folder);
   const entries = await entriesOf(folder);
   if (!entries?.length) return undefined;
   const info = await readInfo(path.join(folder, webModelFile));
@@ -49,7 +62,7 @@ export async function requireReplaceable(folder: string): Promise<Partial<WebMod
       `${folder} is not empty, and holds no exported model (${webModelFile}). Choose another folder, or empty it first.`,
     );
   }
-  const foreign = entries.filter((name) => !ours.has(name));
+  const foreign = entries.filter((name) => !ours.has(name) && !isTemporaryFile(name));
   if (foreign.length > 0) {
     throw new UserError(
       `${folder} holds files that no export wrote, which would be lost: ${foreign.slice(0, 3).join(', ')}` +
@@ -61,7 +74,7 @@ export async function requireReplaceable(folder: string): Promise<Partial<WebMod
 
 /** A folder beside `folder` to prepare it in; remove it when anything fails. @throws UserError */
 export async function makeStaging(folder: string): Promise<string> {
-  const staging = temporaryName(path.resolve(folder));
+  const staging = await nameBeside(folder);
   try {
     await mkdir(path.join(staging, modelFolder), { recursive: true });
     return staging;
@@ -70,11 +83,11 @@ export async function makeStaging(folder: string): Promise<string> {
   }
 }
 
-const isThere = (file: string) =>
-  stat(file).then(
-    () => true,
-    () => false,
-  );
+/** A link stays one: the new folder stands where the older one stood, so that it leads to the same place. */
+async function keepFolder(from: string, to: string): Promise<void> {
+  const isLink = (await lstat(from)).isSymbolicLink();
+  await (isLink ? symlink(await readlink(from), to) : linkFolder(from, to));
+}
 
 /**
  * Puts a prepared folder in its place.
@@ -84,20 +97,12 @@ const isThere = (file: string) =>
  * @throws UserError when it can't be done; the older folder is in its place then
  */
 export async function publish(staging: string, folder: string, keepGallery: boolean): Promise<boolean> {
-  const older = temporaryName(path.resolve(folder));
-  const gallery = path.join(older, galleryFolder);
+  const gallery = path.join(folder, galleryFolder);
   try {
-    const replaces = (await entriesOf(folder)) !== undefined;
-    if (replaces) await rename(folder, older);
-    try {
-      await rename(staging, folder);
-    } catch (error) {
-      if (replaces) await rename(older, folder);
-      throw error;
-    }
     const hasGallery = await isThere(gallery);
-    if (hasGallery && keepGallery) await rename(gallery, path.join(folder, galleryFolder));
-    await rm(older, { recursive: true, force: true });
+    // Before anything is renamed: a process that ends between two renames would lose it.
+    if (hasGallery && keepGallery) await keepFolder(gallery, path.join(staging, galleryFolder));
+    await swapFolder(staging, folder);
     return hasGallery && !keepGallery;
   } catch (error) {
     throw fileError(`can't write the folder ${folder}`, error);

@@ -1,5 +1,5 @@
 /** What transformers.js reads beside the graphs. */
-import type { WebModelInfo } from '../../graph/web-model.js';
+import type { WebModelInfo } from '../../graph/artifacts/web-model.js';
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
@@ -7,7 +7,7 @@ const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
  * `config.json`. `PreTrainedModel` is transformers.js's class for a model that is one graph, `model.onnx`. Without a `dtype` it
  * would ask for `model_quantized.onnx` on wasm.
  */
-const config = ({ model, imageSize, featDim, embedDim, resize }: WebModelInfo) => ({
+const config = ({ model, imageSize, featDim, embedDim, resize, preprocessing }: WebModelInfo) => ({
   model_type: 'dws',
   architectures: ['PreTrainedModel'],
   backbone: model,
@@ -15,6 +15,7 @@ const config = ({ model, imageSize, featDim, embedDim, resize }: WebModelInfo) =
   hidden_size: featDim,
   projection_dim: embedDim,
   resize,
+  preprocessing,
   'transformers.js_config': { dtype: 'fp32', use_external_data_format: true },
 });
 

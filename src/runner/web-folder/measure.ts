@@ -2,12 +2,15 @@
 import path from 'node:path';
 import ort from 'onnxruntime-node';
 import type { InferenceSession } from 'onnxruntime-node';
-import type { WebVariant } from '../../graph/web-model.js';
+import type { WebVariant } from '../../graph/artifacts/web-model.js';
 import type { ImageSet } from '../data/folder.js';
-import { NotFiniteError } from '../embed.js';
-import { openSession } from '../ort.js';
-import { recallAtK, recallKs } from '../retrieval.js';
-import type { Recall, SearchHooks } from '../retrieval.js';
+import { NotFiniteError } from '../evaluation/embed.js';
+import { ComputeThread } from '../compute/thread.js';
+import { searchSets } from '../data/search-sets.js';
+import { openSession } from '../compute/session.js';
+import { recallKs, scoreQueries } from '../evaluation/recall.js';
+import type { Recall } from '../evaluation/retrieval-metrics.js';
+import type { SearchHooks } from '../evaluation/neighbors.js';
 import type { Pixels } from './pixels.js';
 import { decodeWhole } from './pixels.js';
 
@@ -67,7 +70,7 @@ function cosines(a: Float32Array, b: Float32Array, dim: number): { mean: number;
 }
 
 /**
- * Measures variants of a model on a set of images, every image as the query against all others.
+ * Measures variants of a model on a set of images, the queries against the gallery.
  *
  * @param folder the shipped folder
  * @param dim length of an embedding
@@ -98,7 +101,15 @@ export async function measureVariants(
     }
   }
   const recalls: Recall[] = [];
-  for (const values of embeddings) recalls.push(await recallAtK(values, dim, labels, recallKs, cpu));
+  const thread = new ComputeThread(cpu);
+  try {
+    const options = { sets: searchSets(set), ks: recallKs };
+    for (const values of embeddings) {
+      recalls.push((await scoreQueries(thread, { embeddings: values, dim }, labels, options)).recall());
+    }
+  } finally {
+    await thread.close();
+  }
   const measured = embeddings.map((values, i) => ({
     cosine: cosines(embeddings[0]!, values, dim),
     recallAt1: recalls[i]![1]!,

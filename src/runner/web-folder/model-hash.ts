@@ -1,22 +1,21 @@
 /** Tells models apart: a gallery carries the hash of the model that embedded it. */
 import { createHash } from 'node:crypto';
-import type { WebModel } from '../../graph/web-export.js';
-import { buildWebModel } from '../../graph/web-export.js';
-import { webFiles } from '../../graph/web-files.js';
-import type { TrainedNetwork } from '../trained-network.js';
+import type { WebModel } from '../../graph/artifacts/web-export.js';
+import { buildWebModel } from '../../graph/artifacts/web-export.js';
+import { webFiles } from '../../graph/artifacts/web-files.js';
+import { shortHash } from '../base/short-hash.js';
+import type { TrainedNetwork } from '../checkpoints/trained-network.js';
 
-/** Hexadecimal digits: 64 bits. */
-const digits = 16;
-
-/** Of the float32 form of a network: the first 16 digits of the SHA-256 of its weights' file and the network's JSON. */
+/** Of the float32 form of a network: the first digits of the SHA-256 of its weights' file and the network's JSON. */
 export function hashOf(network: TrainedNetwork['network'], { weights }: Pick<WebModel, 'weights'>): string {
   const hash = createHash('sha256');
   for (const chunk of weights) hash.update(chunk);
-  return hash.update(JSON.stringify(network)).digest('hex').slice(0, digits);
+  return shortHash(hash.update(JSON.stringify(network)).digest('hex'));
 }
 
 /** The `modelHash` that `dws export --web` writes for a network. */
-export function modelHash({ network, params, buffers, resize }: TrainedNetwork): string {
+export function modelHash({ network, params, buffers, preprocessing, modules }: TrainedNetwork): string {
   const weightsFile = webFiles('fp32').weights;
-  return hashOf(network, buildWebModel(network, { params, buffers }, { variant: 'fp32', resize, weightsFile }));
+  const form = { variant: 'fp32', squares: preprocessing, weightsFile } as const;
+  return hashOf(network, buildWebModel(network, { params, buffers }, form, modules?.definitions));
 }

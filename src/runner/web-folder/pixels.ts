@@ -1,6 +1,6 @@
 /** Images as a page sees them: decoded, and of their own size. */
-import sharp from 'sharp';
-import { BadImageError } from '../data/decode.js';
+import { readImageBytes } from '../data/image-file.js';
+import { decodeError, openImage } from '../data/open-image.js';
 
 export interface Pixels {
   /** RGB, uint8, [height, width, 3]. */
@@ -16,14 +16,15 @@ export interface Pixels {
  * @throws BadImageError when the file can't be decoded
  */
 export async function decodeWhole(path: string): Promise<Pixels> {
+  const bytes = await readImageBytes(path);
   try {
-    const { data, info } = await sharp(path, { autoOrient: true, failOn: 'error' })
+    const { data, info } = await openImage(path, bytes)
       .flatten({ background: '#ffffff' })
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
     return { data, width: info.width, height: info.height };
   } catch (error) {
-    throw new BadImageError(path, error instanceof Error ? error.message : String(error));
+    throw decodeError(path, error);
   }
 }

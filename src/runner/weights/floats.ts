@@ -1,5 +1,5 @@
 /** Little-endian elements of any float type to float32, on little-endian hosts (all that ONNX Runtime runs on). */
-import { UserError } from '../errors.js';
+import { UserError } from '../base/errors.js';
 import type { ByteStream } from './random-file.js';
 
 /** 2^(e - 25): what the 11-bit significand of a normal half with exponent field e is multiplied by. */

@@ -1,11 +1,11 @@
 /** ONNX's external data: tensors in files beside the model. They stay beside it here, whatever the model says. */
 import { realpath } from 'node:fs/promises';
 import { dirname, join, posix, sep, win32 } from 'node:path';
-import { UserError } from '../errors.js';
-import { fileError } from '../files.js';
-import { printable } from './printable.js';
+import { UserError } from '../base/errors.js';
+import { fileError } from '../base/files.js';
+import { printable } from '../base/printable.js';
 import { RandomFile } from './random-file.js';
-import { isSize } from './sizes.js';
+import { isSize } from '../base/sizes.js';
 
 /** `external_data` of a tensor: location, offset and length as ONNX writes them. */
 export type ExternalData = ReadonlyMap<string, string>;

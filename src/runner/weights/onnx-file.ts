@@ -4,21 +4,23 @@
  * The model is walked in the file, so that opening takes some KB and reading only the tensor's own memory, also where
  * the model has 2 GB; `decodeModel` would hold all of it and every node.
  */
-import { UserError } from '../errors.js';
+import { UserError } from '../base/errors.js';
 import { floatBytes, readFloats } from './floats.js';
 import type { FloatType } from './floats.js';
 import { locateExternal } from './onnx-external.js';
 import { varintHalves } from './onnx-halves.js';
-import { printable, printableJson } from './printable.js';
+import { printable, printableJson } from '../base/printable.js';
 import { RandomFile } from './random-file.js';
-import { countOf, isSize } from './sizes.js';
-import type { WeightTensor } from './weight-file.js';
+import { countOf, isSize } from '../base/sizes.js';
+import { Origin } from './onnx-origin.js';
+import type { WeightContent, WeightTensor } from './weight-file.js';
 import { WireReader } from './wire.js';
 import type { WireField } from './wire.js';
 
 /** Field numbers. */
-const MODEL = { graph: 7 };
-const GRAPH = { initializer: 5 };
+const MODEL = { producerName: 2, graph: 7 };
+const GRAPH = { node: 1, initializer: 5 };
+const NODE = { input: 1, output: 2, opType: 4 };
 const TENSOR = {
   dims: 1,
   dataType: 2,
@@ -72,7 +74,8 @@ async function readInitializer(wire: WireReader, { start, end }: WireField, fail
   let isExternal = false;
   const visit: Record<number, (field: WireField) => Promise<unknown> | void> = {
     [TENSOR.dims]: async (field) => {
-      tensor.dims.push(...(Number.isNaN(field.value) ? await wire.packed(field, MAX_DIMENSIONS) : [field.value]));
+      const dims = Number.isNaN(field.value) ? await wire.packed(field, MAX_DIMENSIONS) : [field.value];
+      for (const dim of dims) tensor.dims.push(dim);
       if (tensor.dims.length > MAX_DIMENSIONS) throw fail('an initializer has more than 64 dimensions');
     },
     [TENSOR.dataType]: ({ value }) => void (tensor.dataType = value),
@@ -127,37 +130,86 @@ async function locateData(
   return () => readFloats(type, count, packed ? varintHalves(file, range, source) : file.stream(range.start), source);
 }
 
+interface Node {
+  opType: string;
+  inputs: string[];
+  outputs: string[];
+}
+
+async function readNode(wire: WireReader, { start, end }: WireField): Promise<Node> {
+  const node: Node = { opType: '', inputs: [], outputs: [] };
+  for await (const field of wire.fields(start, end)) {
+    if (field.id === NODE.opType) node.opType = await wire.text(field, MAX_NAME_BYTES);
+    else if (field.id === NODE.input) node.inputs.push(await wire.text(field, MAX_NAME_BYTES));
+    else if (field.id === NODE.output) node.outputs.push(await wire.text(field, MAX_NAME_BYTES));
+  }
+  return node;
+}
+
 /**
- * Opens an ONNX model and lists its float initializers; weights that exporters put into Constant nodes are not found.
- *
- * @throws UserError when it is damaged, has a float type that is not read, or keeps data outside of its folder
+ * PyTorch's exporter keeps tensors of equal values once: the other names are outputs of Identity nodes, one of which may take
+ * another's. They are names of the same initializer.
  */
-export async function openOnnx(file: RandomFile): Promise<WeightTensor[]> {
+function addAliases(tensors: Map<string, WeightTensor>, identities: ReadonlyMap<string, string>): void {
+  const own = new Map(tensors);
+  for (const output of identities.keys()) {
+    const way = new Set<string>();
+    let name = output;
+    for (let next = identities.get(name); next !== undefined && !way.has(name); next = identities.get(name)) {
+      way.add(name);
+      name = next;
+    }
+    const tensor = own.get(name);
+    if (tensor !== undefined && !own.has(output)) tensors.set(output, { ...tensor, name: output });
+  }
+}
+
+/**
+ * Opens an ONNX model and lists its float initializers, those that have further names by Identity nodes under each of them.
+ * Weights that exporters put into Constant nodes are not found.
+ *
+ * @throws UserError when it is damaged, has a float type that is not read, keeps data outside of its folder, or is a model
+ *   that this program made
+ */
+export async function openOnnx(file: RandomFile): Promise<WeightContent> {
   const { path } = file;
   const fail: Fail = (what) =>
     new UserError(`${path} is damaged or no ONNX model: ${what}. Take another copy of the file.`);
   const wire = new WireReader(file, fail);
   const tensors = new Map<string, WeightTensor>();
+  const identities = new Map<string, string>();
+  const origin = new Origin(path);
+
+  const addTensor = async (field: WireField): Promise<void> => {
+    const initializer = await readInitializer(wire, field, fail);
+    const { name, dims, dataType } = initializer;
+    const title = `tensor ${printable(name)}`;
+    if (UNREADABLE.includes(dataType)) {
+      throw new UserError(`${path}: ${title} has floats of 8 or 4 bits, which dws does not read. Convert it to float.`);
+    }
+    if (FLOATS[dataType] === undefined) return;
+    if (!dims.every(isSize)) throw fail(`${title} has the bad shape ${printableJson(dims)}`);
+    if (tensors.has(name)) throw fail(`${title} is there twice`);
+    const read = await locateData(file, initializer, title, fail);
+    tensors.set(name, { name, container: '', source: name, shape: dims, read });
+  };
+  const addNode = async (field: WireField): Promise<void> => {
+    const { opType, inputs, outputs } = await readNode(wire, field);
+    origin.see(opType);
+    if (opType === 'Identity' && inputs.length === 1 && outputs.length === 1) identities.set(outputs[0]!, inputs[0]!);
+  };
+
   let graphs = 0;
-  for await (const graph of wire.fields(0, file.size)) {
-    if (graph.id !== MODEL.graph) continue;
+  for await (const part of wire.fields(0, file.size)) {
+    if (part.id === MODEL.producerName) origin.requireForeign(await wire.text(part, MAX_NAME_BYTES));
+    if (part.id !== MODEL.graph) continue;
     graphs++;
-    for await (const field of wire.fields(graph.start, graph.end)) {
-      if (field.id !== GRAPH.initializer) continue;
-      const initializer = await readInitializer(wire, field, fail);
-      const { name, dims, dataType } = initializer;
-      const title = `tensor ${printable(name)}`;
-      if (UNREADABLE.includes(dataType)) {
-        throw new UserError(
-          `${path}: ${title} has floats of 8 or 4 bits, which dws does not read. Convert it to float.`,
-        );
-      }
-      if (FLOATS[dataType] === undefined) continue;
-      if (!dims.every(isSize)) throw fail(`${title} has the bad shape ${printableJson(dims)}`);
-      if (tensors.has(name)) throw fail(`${title} is there twice`);
-      tensors.set(name, { name, shape: dims, read: await locateData(file, initializer, title, fail) });
+    for await (const field of wire.fields(part.start, part.end)) {
+      if (field.id === GRAPH.initializer) await addTensor(field);
+      else if (field.id === GRAPH.node) await addNode(field);
     }
   }
   if (graphs !== 1) throw fail(`it has ${graphs} graphs instead of one`);
-  return [...tensors.values()];
+  addAliases(tensors, identities);
+  return { tensors: [...tensors.values()], hint: origin.hint([...tensors.keys()]) };
 }

@@ -1,4 +1,4 @@
-import { UserError } from '../errors.js';
+import { UserError } from '../base/errors.js';
 import type { ByteStream, RandomFile } from './random-file.js';
 
 const CHUNK_BYTES = 64 * 2 ** 10;

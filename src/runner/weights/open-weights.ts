@@ -1,10 +1,10 @@
-import { UserError } from '../errors.js';
+import { UserError } from '../base/errors.js';
 import { openOnnx } from './onnx-file.js';
 import { RandomFile } from './random-file.js';
 import { openSafetensors } from './safetensors-file.js';
 import { openTorchLegacy } from './torch-legacy.js';
 import { openTorchZip } from './torch-zip.js';
-import type { WeightFile, WeightTensor } from './weight-file.js';
+import type { WeightContent, WeightFile } from './weight-file.js';
 
 const ADVICE = 'Give a .pth or .pt file of a state dict, a .safetensors file or an .onnx model.';
 
@@ -12,7 +12,7 @@ interface Format {
   name: string;
   /** Told from the first bytes, one character each. */
   matches: (head: string) => boolean;
-  open: (file: RandomFile) => Promise<WeightTensor[]>;
+  open: (file: RandomFile) => Promise<WeightContent>;
 }
 
 const startsWith =
@@ -73,9 +73,9 @@ export async function openWeights(path: string): Promise<WeightFile> {
       const what = file.size === 0 ? 'it is empty' : 'it has none of the formats that dws reads';
       throw new UserError(`${path} holds no weights: ${what}. ${ADVICE}`);
     }
-    const tensors = await format.open(file);
+    const { tensors, passedOver = [], hint } = await format.open(file);
     if (tensors.length === 0) throw new UserError(`${path} holds no weights: it has no float tensors. ${ADVICE}`);
-    return { path, format: format.name, tensors, close: () => file.close() };
+    return { path, format: format.name, tensors, passedOver, hint, close: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { open, stat } from 'node:fs/promises';
-import { UserError } from '../errors.js';
-import { fileError } from '../files.js';
+import { UserError } from '../base/errors.js';
+import { fileError } from '../base/files.js';
 
 /** Bytes handed out one after the other. */
 export interface ByteStream {

@@ -3,36 +3,41 @@
  * protocol version, facts about the machine, the object and the list of storage keys; then for each key the number of
  * elements as int64 and the elements. See `_legacy_save` in torch/serialization.py.
  */
-import { UserError } from '../errors.js';
+import { UserError } from '../base/errors.js';
 import { readPickle } from './pickle.js';
-import { printable } from './printable.js';
+import { printable } from '../base/printable.js';
 import type { RandomFile } from './random-file.js';
-import { isSize } from './sizes.js';
-import { MAX_PICKLE_BYTES, bigEndian, torchWorld } from './torch-objects.js';
-import type { TorchStorage } from './torch-objects.js';
+import { isSize } from '../base/sizes.js';
+import type { TorchWorld } from './torch-objects.js';
+import { MAX_PICKLE_BYTES, TorchStorage, bigEndian, torchWorld } from './torch-objects.js';
 import { torchTensors } from './torch-tensors.js';
 import type { StoredBytes } from './torch-tensors.js';
-import type { WeightTensor } from './weight-file.js';
+import type { WeightContent } from './weight-file.js';
 
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL = 1001;
 const COUNT_BYTES = 8;
 
-/**
- * Opens a file of the older format.
- *
- * @throws UserError when it is damaged, names anything but tensors, or is another program's pickle
- */
-export async function openTorchLegacy(file: RandomFile): Promise<WeightTensor[]> {
-  const { path } = file;
-  const fail = (what: string): UserError =>
-    new UserError(`${path} is damaged or no PyTorch file: ${what}. Take another copy of the file.`);
+interface Pickles {
+  object: unknown;
+  /** Of the storages, in the order in which they follow. */
+  keys: unknown;
+  /** Those that the object has, by key. */
+  storages: ReadonlyMap<string, TorchStorage>;
+  unknown: TorchWorld['unknown'];
+  /** Where the storages begin. */
+  position: number;
+}
+
+/** @param bytes those that the file begins with */
+function parsePickles(bytes: Uint8Array, path: string, fail: (what: string) => UserError): Pickles {
   const storages = new Map<string, TorchStorage>();
   const torch = torchWorld(path, fail);
   const world = {
     ...torch,
     persistent: (id: unknown): unknown => {
-      const storage = torch.persistent(id) as TorchStorage;
+      const storage = torch.persistent(id);
+      if (!(storage instanceof TorchStorage)) return storage;
       const known = storages.get(storage.key);
       if (known !== undefined && (known.type.bytes !== storage.type.bytes || known.stored !== storage.stored)) {
         throw fail(`its storage ${printable(storage.key)} is described in two ways`);
@@ -41,8 +46,6 @@ export async function openTorchLegacy(file: RandomFile): Promise<WeightTensor[]>
       return storage;
     },
   };
-
-  const bytes = await file.head(MAX_PICKLE_BYTES);
   let position = 0;
   const next = (): unknown => {
     const { value, end } = readPickle(bytes, position, world);
@@ -56,28 +59,53 @@ export async function openTorchLegacy(file: RandomFile): Promise<WeightTensor[]>
   if (!(machine instanceof Map) || machine.get('little_endian') !== true) {
     throw bigEndian(path);
   }
-  const object = next();
-  const keys = next();
+  const [object, keys] = [next(), next()];
+  return { object, keys, storages, unknown: torch.unknown, position };
+}
+
+/** Most pickles end within it, so that of the weights, which follow, not much is read along. */
+const USUAL_PICKLE_BYTES = 16 * 2 ** 20;
+
+async function readPickles(file: RandomFile, fail: (what: string) => UserError): Promise<Pickles> {
+  try {
+    return parsePickles(await file.head(USUAL_PICKLE_BYTES), file.path, fail);
+  } catch (error) {
+    if (file.size <= USUAL_PICKLE_BYTES) throw error;
+    return parsePickles(await file.head(MAX_PICKLE_BYTES), file.path, fail);
+  }
+}
+
+/**
+ * Opens a file of the older format.
+ *
+ * @throws UserError when it is damaged, names a program, or is another program's pickle
+ */
+export async function openTorchLegacy(file: RandomFile): Promise<WeightContent> {
+  const { path } = file;
+  const fail = (what: string): UserError =>
+    new UserError(`${path} is damaged or no PyTorch file: ${what}. Take another copy of the file.`);
+  const { object, keys, storages, position: start, unknown } = await readPickles(file, fail);
 
   const stored = new Map<string, StoredBytes>();
+  let position = start;
   for (const key of Array.isArray(keys) ? (keys as unknown[]) : []) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined;
     if (storage === undefined || stored.has(storage.key)) throw fail('its list of storages is not that of its tensors');
     const header = new Uint8Array(COUNT_BYTES);
     await file.read(header, position);
     const count = Number(new DataView(header.buffer).getBigInt64(0, true));
-    const start = position + COUNT_BYTES;
+    const first = position + COUNT_BYTES;
     const size = count * storage.type.bytes;
-    if (!isSize(count) || count !== storage.stored || start + size > file.size) {
+    if (!isSize(count) || count !== storage.stored || first + size > file.size) {
       throw fail(`its storage ${printable(storage.key)} should have ${storage.stored} elements, found ${count}`);
     }
-    stored.set(storage.key, { open: (offset) => Promise.resolve(file.stream(start + offset)) });
-    position = start + size;
+    stored.set(storage.key, { open: (offset) => Promise.resolve(file.stream(first + offset)) });
+    position = first + size;
   }
   const locate = (storage: TorchStorage): StoredBytes => {
     const found = stored.get(storage.key);
     if (found === undefined) throw fail(`its storage ${printable(storage.key)} is missing`);
     return found;
   };
-  return torchTensors(object, locate, path, fail);
+  return { tensors: await torchTensors(object, locate, path, fail), passedOver: [...unknown.keys()] };
 }

@@ -1,41 +1,19 @@
-/** From an unpickled object to tensors that can be read: finds the state dict, checks every view against its storage. */
-import { UserError } from '../errors.js';
+/** From an unpickled object to tensors that can be read: finds those with names, checks every view against its storage. */
+import { UserError } from '../base/errors.js';
 import type { FloatType } from './floats.js';
 import { allocateFloats, floatBytes, readFloats } from './floats.js';
-import { printable } from './printable.js';
+import { printable } from '../base/printable.js';
 import type { ByteStream } from './random-file.js';
-import { countOf, isSize } from './sizes.js';
-import { TorchParameter, TorchStorage, TorchTensor } from './torch-objects.js';
+import { countOf, isSize } from '../base/sizes.js';
+import { TorchStorage } from './torch-objects.js';
+import type { TorchTensor } from './torch-objects.js';
+import { namedTensors } from './torch-walk.js';
 import type { WeightTensor } from './weight-file.js';
 
 /** Where the bytes of a storage are. */
 export interface StoredBytes {
   /** Its bytes from `offset` on. */
   open(offset: number): Promise<ByteStream>;
-}
-
-/** Entries under which training programs keep the state dict beside the epoch and the optimizer. */
-const WRAPPERS = ['state_dict', 'model_state_dict', 'model', 'net'];
-
-const tensorOf = (value: unknown): TorchTensor | undefined => {
-  const data = value instanceof TorchParameter ? value.data : value;
-  return data instanceof TorchTensor ? data : undefined;
-};
-
-const isStateDict = (value: unknown): value is Map<unknown, unknown> =>
-  value instanceof Map && [...value.values()].some((entry) => tensorOf(entry) !== undefined);
-
-/** The entry goes before the object itself: some programs keep their best accuracy as a tensor beside it. */
-function stateDict(object: unknown, path: string): Map<unknown, unknown> {
-  const entries = object instanceof Map ? WRAPPERS.map((name) => (object as Map<unknown, unknown>).get(name)) : [];
-  const found = [...entries, object].find(isStateDict);
-  if (found === undefined) {
-    throw new UserError(
-      `${path} holds no state dict, neither by itself nor under ${WRAPPERS.join(', ')}. ` +
-        `Save one in PyTorch: torch.save(model.state_dict(), FILE).`,
-    );
-  }
-  return found;
 }
 
 interface View {
@@ -111,12 +89,20 @@ async function readView(view: View, type: FloatType, stored: StoredBytes, source
   }
 }
 
+/** Floats that nothing here converts; leaving them out would look as if the file lacked them. */
+const isUnreadable = (dtype: string | undefined): boolean => /^torch\.float\d/.test(dtype ?? '');
+
+/** What two names of one tensor have in common. */
+const sourceOf = ({ storage, offset, shape, strides }: View): string =>
+  [storage.key, offset, `${shape}`, `${strides}`].join(':');
+
 /**
- * The float tensors of an unpickled state dict. A contiguous tensor is read into its result; a transposed or sliced one
- * takes the part of the storage that it spans besides, for as long as it is gathered.
+ * The float tensors of an unpickled object, by their names at any depth of it. A contiguous tensor is read into its result; a
+ * transposed or sliced one takes the part of the storage that it spans besides, for as long as it is gathered.
  *
  * @param locate finds a storage in the file and checks that all of it is there
  * @param fail the error for a damaged file
+ * @throws UserError for a damaged file, and for one without tensors by name
  */
 export async function torchTensors(
   object: unknown,
@@ -124,16 +110,29 @@ export async function torchTensors(
   path: string,
   fail: (what: string) => UserError,
 ): Promise<WeightTensor[]> {
+  const named = namedTensors(object);
+  if (named.length === 0) {
+    throw new UserError(
+      `${path} holds no state dict, neither by itself nor inside of what it holds. ` +
+        `Save one in PyTorch: torch.save(model.state_dict(), FILE).`,
+    );
+  }
   const tensors: WeightTensor[] = [];
-  for (const [name, value] of stateDict(object, path)) {
-    const tensor = tensorOf(value);
-    if (tensor === undefined || typeof name !== 'string') continue;
+  for (const { container, name, tensor } of named) {
     const title = `tensor ${printable(name)}`;
     const view = checkView(tensor, (what) => fail(`${title} ${what}`));
+    const { shape } = view;
+    const source = sourceOf(view);
+    if (isUnreadable(tensor.dtype)) {
+      const what = `${path}: ${title} has the type ${printable(tensor.dtype!)}, which dws does not read.`;
+      const read = () => Promise.reject(new UserError(`${what} Convert it to float32.`));
+      tensors.push({ container, name, shape, source, read });
+      continue;
+    }
     const stored = await locate(view.storage);
     const type = view.storage.type.float;
     if (type === undefined) continue;
-    tensors.push({ name, shape: view.shape, read: () => readView(view, type, stored, `${path}: ${title}`) });
+    tensors.push({ container, name, shape, source, read: () => readView(view, type, stored, `${path}: ${title}`) });
   }
   return tensors;
 }

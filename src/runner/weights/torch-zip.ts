@@ -3,15 +3,15 @@
  * storage and, since 2.1, NAME/byteorder. See `_save` in torch/serialization.py. PyTorch stores entries as they are;
  * archives that were packed again with deflate are read, too.
  */
-import { UserError } from '../errors.js';
+import { UserError } from '../base/errors.js';
 import { readPickle } from './pickle.js';
-import { printable } from './printable.js';
+import { printable } from '../base/printable.js';
 import type { RandomFile } from './random-file.js';
-import { MAX_PICKLE_BYTES, bigEndian, torchWorld } from './torch-objects.js';
+import { MAX_PICKLE_BYTES, bigEndian, notAsItIs, torchWorld } from './torch-objects.js';
 import type { TorchStorage } from './torch-objects.js';
 import { torchTensors } from './torch-tensors.js';
 import type { StoredBytes } from './torch-tensors.js';
-import type { WeightTensor } from './weight-file.js';
+import type { WeightContent } from './weight-file.js';
 import { openZip } from './zip.js';
 import type { ZipEntry } from './zip.js';
 
@@ -34,8 +34,7 @@ function rootFolder(names: readonly string[], path: string, fail: (what: string)
   return pickles[0]!.slice(0, -PICKLE.length);
 }
 
-async function readEntry(entry: ZipEntry, longest: number, fail: (what: string) => UserError): Promise<Uint8Array> {
-  if (entry.bytes > longest) throw fail(`its entry ${printable(entry.name)} takes ${entry.bytes} bytes`);
+async function readEntry(entry: ZipEntry): Promise<Uint8Array> {
   const bytes = new Uint8Array(entry.bytes);
   const stream = await entry.open(0);
   try {
@@ -49,9 +48,9 @@ async function readEntry(entry: ZipEntry, longest: number, fail: (what: string) 
 /**
  * Opens a file of the zip format.
  *
- * @throws UserError when it is damaged, names anything but tensors, or is another program's zip archive
+ * @throws UserError when it is damaged, names a program, or is another program's zip archive
  */
-export async function openTorchZip(file: RandomFile): Promise<WeightTensor[]> {
+export async function openTorchZip(file: RandomFile): Promise<WeightContent> {
   const { path } = file;
   const fail = (what: string): UserError =>
     new UserError(`${path} is damaged or no PyTorch file: ${what}. Take another copy of the file.`);
@@ -60,13 +59,17 @@ export async function openTorchZip(file: RandomFile): Promise<WeightTensor[]> {
 
   const order = await zip.entry(`${root}/byteorder`);
   if (order !== undefined) {
-    const name = Buffer.from(await readEntry(order, 'little'.length, fail)).toString('latin1');
+    if (order.bytes > 'little'.length) throw fail(`its byte order takes ${order.bytes} bytes`);
+    const name = Buffer.from(await readEntry(order)).toString('latin1');
     if (name === 'big') throw bigEndian(path);
     if (name !== 'little') throw fail(`it has the unknown byte order ${printable(name)}`);
   }
 
-  const pickle = await readEntry((await zip.entry(`${root}${PICKLE}`))!, MAX_PICKLE_BYTES, fail);
-  const { value } = readPickle(pickle, 0, torchWorld(path, fail));
+  const pickle = (await zip.entry(`${root}${PICKLE}`))!;
+  if (pickle.bytes > MAX_PICKLE_BYTES)
+    throw notAsItIs(path, `holds more than can be read: its pickle takes ${pickle.bytes} bytes`);
+  const world = torchWorld(path, fail);
+  const { value } = readPickle(await readEntry(pickle), 0, world);
   const locate = async ({ key, stored, type }: TorchStorage): Promise<StoredBytes> => {
     const entry = await zip.entry(`${root}/data/${key}`);
     if (entry === undefined) throw fail(`its storage ${printable(key)} is missing`);
@@ -75,5 +78,5 @@ export async function openTorchZip(file: RandomFile): Promise<WeightTensor[]> {
       throw fail(`its storage ${printable(key)} should take ${bytes} bytes, found ${entry.bytes}`);
     return entry;
   };
-  return torchTensors(value, locate, path, fail);
+  return { tensors: await torchTensors(value, locate, path, fail), passedOver: [...world.unknown.keys()] };
 }

@@ -2,7 +2,7 @@
  * Protobuf's wire format, walked in the file: a field's content stays on the disk until somebody asks for it.
  * https://protobuf.dev/programming-guides/encoding/
  */
-import type { UserError } from '../errors.js';
+import type { UserError } from '../base/errors.js';
 import type { RandomFile } from './random-file.js';
 
 /** A field of a message. */

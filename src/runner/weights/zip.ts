@@ -2,8 +2,8 @@
 import { Readable } from 'node:stream';
 import { fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
 import type { Entry, ZipFile } from 'yauzl';
-import { UserError } from '../errors.js';
-import { printable } from './printable.js';
+import { UserError } from '../base/errors.js';
+import { printable } from '../base/printable.js';
 import type { ByteStream, RandomFile } from './random-file.js';
 
 export interface ZipEntry {

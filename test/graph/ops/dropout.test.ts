@@ -1,9 +1,9 @@
 import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder } from '../../../src/graph/builder.js';
+import { GraphBuilder } from '../../../src/graph/builder/builder.js';
 import { encodeModel } from '../../../src/graph/onnx/schema.js';
 import { randomDropout } from '../../../src/graph/ops/dropout.js';
-import { Philox } from '../../../src/graph/philox.js';
+import { Philox } from '../../../src/graph/state/philox.js';
 import { expectGradients, runModel } from '../../helpers/graphs.js';
 
 /** Two layers of dropout on ones, so that the outputs are the factors. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { GraphBuilder, Value } from '../../../src/graph/builder.js';
+import type { GraphBuilder, Value } from '../../../src/graph/builder/builder.js';
 import { batchNormFrozen, batchNormTraining } from '../../../src/graph/ops/norm.js';
 import { evaluate, expectGradients, randomTensor, relativeError } from '../../helpers/graphs.js';
 

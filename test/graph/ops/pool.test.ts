@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PoolGeometry } from '../../../src/graph/ops/pool.js';
+import type { PoolGeometry } from '../../../src/graph/lowerings/pool.js';
 import { adaptiveAvgPool2d, avgPool2d, maxPool2d } from '../../../src/graph/ops/pool.js';
 import { evaluate, expectGradients, randomTensor, relativeError, tapeGradients } from '../../helpers/graphs.js';
 

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openData } from '../../../src/runner/data/open-data.js';
+import { openData } from '../../../src/runner/data-sets/open-data.js';
 import { temporaryFolder } from '../data/images.js';
 import { carClasses, contents, makeFiles, refusal } from './folders.js';
 

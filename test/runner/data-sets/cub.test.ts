@@ -1,7 +1,7 @@
 import { rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { openData } from '../../../src/runner/data/open-data.js';
+import { openData } from '../../../src/runner/data-sets/open-data.js';
 import { temporaryFolder } from '../data/images.js';
 import { contents, cubLists, makeFiles, refusal } from './folders.js';
 

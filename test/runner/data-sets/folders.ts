@@ -3,9 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'vitest';
 import type { Split } from '../../../src/runner/data/folder.js';
-import { openData } from '../../../src/runner/data/open-data.js';
+import { openData } from '../../../src/runner/data-sets/open-data.js';
 import type { OpenOptions } from '../../../src/runner/data-sets/format.js';
-import { UserError } from '../../../src/runner/errors.js';
+import { UserError } from '../../../src/runner/base/errors.js';
 
 /** Makes files, with their names as content where none is given. */
 export async function makeFiles(root: string, names: readonly string[], contents: Record<string, string> = {}) {

@@ -4,8 +4,8 @@ import { symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openData } from '../../../src/runner/data/open-data.js';
-import { UserError } from '../../../src/runner/errors.js';
+import { openData } from '../../../src/runner/data-sets/open-data.js';
+import { UserError } from '../../../src/runner/base/errors.js';
 import { temporaryFolder } from '../data/images.js';
 import { cubLists, makeFiles } from './folders.js';
 

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openData } from '../../../src/runner/data/open-data.js';
+import { openData } from '../../../src/runner/data-sets/open-data.js';
 import { temporaryFolder } from '../data/images.js';
 import { contents, makeFiles, refusal } from './folders.js';
 

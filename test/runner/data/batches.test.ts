@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Philox } from '../../../src/graph/state/philox.js';
 import type { BatchOptions } from '../../../src/runner/data/batches.js';
 import { planBatches } from '../../../src/runner/data/batches.js';
 import type { ImageSet } from '../../../src/runner/data/folder.js';
-import { UserError } from '../../../src/runner/errors.js';
+import { UserError } from '../../../src/runner/base/errors.js';
 
 /** A set with that many images in each class. */
 function setOf(sizes: readonly number[]): ImageSet {
@@ -14,7 +15,11 @@ function setOf(sizes: readonly number[]): ImageSet {
 }
 
 const plan = (sizes: number[], options: Partial<BatchOptions> = {}) =>
-  planBatches(setOf(sizes), { batchSize: 6, batchK: 3, smallClasses: 'error', seed: 1, ...options });
+  planBatches(
+    setOf(sizes),
+    { batchSize: 6, batchK: 3, smallClasses: 'error', seed: 1, ...options },
+    { uniforms: 12, dropout: 8 },
+  );
 
 function failure(sizes: number[], options: Partial<BatchOptions>): string {
   let thrown: unknown;
@@ -44,13 +49,37 @@ describe('planBatches', () => {
       return fc.record({ shape: fc.constant(shape), large: fc.tuple(...enough), any });
     });
 
+  describe('mirrors images', () => {
+    const flipsOf = (flip?: number) =>
+      Array.from({ length: 200 }, (_, step) => [
+        ...plan([9, 9], flip === undefined ? {} : { flip })(2, step).flips,
+      ]).flat();
+
+    it('every other one unless told otherwise, by the numbers that it always did', () => {
+      const before = Array.from({ length: 200 }, (_, step) => {
+        const random = new Philox(1, 'flip', 2, step);
+        return Array.from({ length: 6 }, () => random.int(2));
+      });
+      expect(flipsOf()).toEqual(before.flat());
+      expect(flipsOf(0.5)).toEqual(before.flat());
+    });
+
+    it('none, all, or as many as told', () => {
+      expect(flipsOf(0)).not.toContain(1);
+      expect(flipsOf(1)).not.toContain(0);
+      const share = flipsOf(0.2).reduce((a, b) => a + b, 0) / 1200;
+      expect(Math.abs(share - 0.2)).toBeLessThan(0.05);
+    });
+  });
+
   it('draws distinct classes, and of each distinct images in consecutive places', () => {
     fc.assert(
       fc.property(shapes, ({ shape, large, any }) => {
         const sizes = [...any, ...large];
         const set = setOf(sizes);
         const { k, classes, epoch, step } = shape;
-        const batch = planBatches(set, { ...shape, batchSize: k * classes, batchK: k })(epoch, step);
+        const options = { ...shape, batchSize: k * classes, batchK: k };
+        const batch = planBatches(set, options, { uniforms: 7, dropout: 5 })(epoch, step);
         expect(batch.indices).toHaveLength(k * classes);
         expect([...batch.labels]).toEqual([...batch.indices].map((index) => set.images[index]!.label));
         const drawn = Array.from({ length: classes }, (_, i) => batch.labels[i * k]!);
@@ -62,7 +91,8 @@ describe('planBatches', () => {
           if (shape.smallClasses === 'drop') expect(sizes[label]).toBeGreaterThanOrEqual(k);
         }
         expect(batch.flips).toHaveLength(k * classes);
-        expect(batch.uniforms).toHaveLength(k * classes * (k - 1));
+        expect(batch.dropout).toHaveLength(5);
+        expect(batch.uniforms).toHaveLength(7);
         expect(batch.uniforms.every((uniform) => uniform >= 0 && uniform < 1)).toBe(true);
       }),
     );
@@ -74,7 +104,7 @@ describe('planBatches', () => {
     for (let step = 0; step < 5; step++) straight(0, step);
     expect(straight(2, 3)).toEqual(plan(sizes)(2, 3));
     const others = [plan(sizes)(2, 4), plan(sizes)(3, 3), plan(sizes, { seed: 2 })(2, 3)];
-    for (const field of ['indices', 'flips', 'uniforms'] as const) {
+    for (const field of ['indices', 'flips', 'uniforms', 'dropout'] as const) {
       const different = others.filter((batch) => batch[field].join() !== straight(2, 3)[field].join());
       expect(different.length, field).toBeGreaterThan(1);
     }

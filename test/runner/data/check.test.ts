@@ -5,7 +5,7 @@ import { checkImages, usableImages } from '../../../src/runner/data/check.js';
 import type { ImageSet } from '../../../src/runner/data/folder.js';
 import { openImageFolder } from '../../../src/runner/data/folder.js';
 import { ImageLoader } from '../../../src/runner/data/loader.js';
-import { UserError } from '../../../src/runner/errors.js';
+import { UserError } from '../../../src/runner/base/errors.js';
 import { pattern, temporaryFolder, truncated, writeFiles } from './images.js';
 
 const folder = temporaryFolder();

@@ -4,8 +4,11 @@ import fc from 'fast-check';
 import type { Sharp } from 'sharp';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Philox } from '../../../src/graph/philox.js';
-import { BadImageError, decodeImage, flipHorizontally, requireModest } from '../../../src/runner/data/decode.js';
+import { Philox } from '../../../src/graph/state/philox.js';
+import { wholeSquares } from '../../../src/graph/preprocessing.js';
+import { decodeImage, flipHorizontally } from '../../../src/runner/data/decode.js';
+import { requireModest } from '../../../src/runner/data/header.js';
+import { BadImageError } from '../../../src/runner/data/image-file.js';
 import { pattern, temporaryFolder, truncated, writeFiles } from './images.js';
 
 const folder = temporaryFolder();
@@ -47,7 +50,7 @@ describe('decodeImage', () => {
     const image = await opaque(blocks(four)).png().toBuffer();
     for (const name of ['a.png', 'a.jpg', 'a.webp', 'a.gif', 'a.avif', 'a.tiff']) {
       await sharp(image).toFile(at(name));
-      const pixels = await decodeImage(at(name), 8, 'stretch');
+      const pixels = await decodeImage(at(name), wholeSquares(8, 'stretch'));
       expect(pixels).toHaveLength(8 * 8 * 3);
       expectClose(quarters(pixels, 8), [red, green, blue, white], 30);
     }
@@ -57,7 +60,7 @@ describe('decodeImage', () => {
     await writeFiles(folder.path, {
       'a.svg': `<svg xmlns="http://www.w3.org/2000/svg" width="2" height="2">${squares}</svg>`,
     });
-    expectClose(quarters(await decodeImage(at('a.svg'), 8, 'stretch'), 8), [red, green, blue, white], 0);
+    expectClose(quarters(await decodeImage(at('a.svg'), wholeSquares(8, 'stretch')), 8), [red, green, blue, white], 0);
   });
 
   it.each([3, 5, 20])(
@@ -73,7 +76,7 @@ describe('decodeImage', () => {
           .toFile(at(`${name}.jpg`));
         await sharp(at(`${name}.jpg`)).toFile(at(`${name}.png`));
         const [jpeg, png] = await Promise.all(
-          ['jpg', 'png'].map((end) => decodeImage(at(`${name}.${end}`), 16, 'stretch')),
+          ['jpg', 'png'].map((end) => decodeImage(at(`${name}.${end}`), wholeSquares(16, 'stretch'))),
         );
         expect(jpeg).toEqual(png);
       }
@@ -98,7 +101,7 @@ describe('decodeImage', () => {
         .withMetadata({ orientation: Number(orientation) })
         .jpeg({ quality: 100 })
         .toFile(file);
-      expectClose(quarters(await decodeImage(file, 32, 'stretch'), 32), expected, 12);
+      expectClose(quarters(await decodeImage(file, wholeSquares(32, 'stretch')), 32), expected, 12);
     }
   });
 
@@ -106,10 +109,10 @@ describe('decodeImage', () => {
     // 32 x 16, to be turned upright: red above blue, 16 x 32.
     const wide = await opaque(blocks(four)).extract({ left: 0, top: 0, width: 32, height: 16 }).png().toBuffer();
     await sharp(wide).withMetadata({ orientation: 6 }).jpeg({ quality: 100 }).toFile(at('turned.jpg'));
-    const padded = await decodeImage(at('turned.jpg'), 32, 'contain');
+    const padded = await decodeImage(at('turned.jpg'), wholeSquares(32, 'contain'));
     const column = (x: number) => [4, 27].map((y) => pixel(padded, 32, x, y));
     expectClose([...column(2), ...column(16), ...column(29)], [white, white, red, green, white, white], 12);
-    const cropped = await decodeImage(at('turned.jpg'), 16, 'cover');
+    const cropped = await decodeImage(at('turned.jpg'), wholeSquares(16, 'cover'));
     expectClose([pixel(cropped, 16, 1, 1), pixel(cropped, 16, 14, 14)], [red, green], 12);
   });
 
@@ -120,7 +123,7 @@ describe('decodeImage', () => {
       .toBuffer();
     await writeFiles(folder.path, { 'stripes.png': stripes });
     const row = async (resize: 'stretch' | 'cover' | 'contain', y = 10) => {
-      const pixels = await decodeImage(at('stripes.png'), 20, resize);
+      const pixels = await decodeImage(at('stripes.png'), wholeSquares(20, resize));
       return [2, 10, 17].map((x) => pixel(pixels, 20, x, y));
     };
     expectClose(await row('stretch'), [red, blue, red], 0);
@@ -135,13 +138,13 @@ describe('decodeImage', () => {
     await writeFiles(folder.path, { 'alpha.png': image });
     await sharp(image).webp({ lossless: true }).toFile(at('alpha.webp'));
     for (const name of ['alpha.png', 'alpha.webp']) {
-      expectClose(quarters(await decodeImage(at(name), 32, 'stretch'), 32), expected, 1);
+      expectClose(quarters(await decodeImage(at(name), wholeSquares(32, 'stretch')), 32), expected, 1);
     }
     await sharp(image).toColourspace('b-w').png().toFile(at('grey-alpha.png'));
-    const grey = quarters(await decodeImage(at('grey-alpha.png'), 32, 'stretch'), 32);
+    const grey = quarters(await decodeImage(at('grey-alpha.png'), wholeSquares(32, 'stretch')), 32);
     expectClose([grey[1]!, grey[3]!], [white, white], 1);
     await sharp(image).toColourspace('rgb16').png().toFile(at('alpha-16.png'));
-    expectClose(quarters(await decodeImage(at('alpha-16.png'), 32, 'stretch'), 32), expected, 1);
+    expectClose(quarters(await decodeImage(at('alpha-16.png'), wholeSquares(32, 'stretch')), 32), expected, 1);
   });
 
   it('converts greyscale, 16 bits, palettes and CMYK to 8-bit sRGB', async () => {
@@ -157,13 +160,13 @@ describe('decodeImage', () => {
     await sharp(image).toColourspace('b-w').jpeg({ quality: 100 }).toFile(at('grey.jpg'));
     expect(await sharp(at('grey-16.png')).metadata()).toMatchObject({ channels: 1, depth: 'ushort' });
     for (const name of ['grey.png', 'grey-16.png', 'rgb-16.png', 'rgb-16.tiff', 'palette.png', 'grey.jpg']) {
-      const pixels = await decodeImage(at(name), 32, 'stretch');
+      const pixels = await decodeImage(at(name), wholeSquares(32, 'stretch'));
       expect(pixels).toHaveLength(32 * 32 * 3);
       expectClose(quarters(pixels, 32), grey, 2);
     }
     await sharp(image).toColourspace('cmyk').jpeg({ quality: 100 }).toFile(at('cmyk.jpg'));
     expect(await sharp(at('cmyk.jpg')).metadata()).toMatchObject({ channels: 4, space: 'cmyk' });
-    expectClose(quarters(await decodeImage(at('cmyk.jpg'), 32, 'stretch'), 32), grey, 25);
+    expectClose(quarters(await decodeImage(at('cmyk.jpg'), wholeSquares(32, 'stretch')), 32), grey, 25);
   });
 
   it('takes the first frame of an animation', async () => {
@@ -172,7 +175,7 @@ describe('decodeImage', () => {
       const frames = [frame('#f00'), frame('#00f')].map((input) => sharp(input).png().toBuffer());
       await sharp(await Promise.all(frames), { join: { animated: true } }).toFile(at(name));
       expect(await sharp(at(name)).metadata()).toMatchObject({ pages: 2 });
-      expectClose([pixel(await decodeImage(at(name), 8, 'stretch'), 8, 4, 4)], [red], 6);
+      expectClose([pixel(await decodeImage(at(name), wholeSquares(8, 'stretch')), 8, 4, 4)], [red], 6);
     }
   });
 
@@ -210,7 +213,7 @@ describe('decodeImage', () => {
     it.each(Object.entries(bad))('%s', async (name, reason) => {
       // 8 px takes the decoders' fast way to small sizes, which must not be blinder.
       for (const size of [8, 224]) {
-        const error = await decodeImage(at(name), size, 'stretch').catch((thrown: unknown) => thrown);
+        const error = await decodeImage(at(name), wholeSquares(size, 'stretch')).catch((thrown: unknown) => thrown);
         expect(error).toBeInstanceOf(BadImageError);
         expect((error as BadImageError).message).toContain(`${at(name)}: `);
         expect((error as BadImageError).reason).toMatch(reason);

@@ -1,11 +1,12 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { BadImageError } from '../../../src/runner/data/decode.js';
+import { wholeSquares } from '../../../src/graph/preprocessing.js';
+import type { BadImageError } from '../../../src/runner/data/image-file.js';
 import { decodeImage, flipHorizontally } from '../../../src/runner/data/decode.js';
 import type { ImageLoaderOptions } from '../../../src/runner/data/loader.js';
 import { ImageLoader } from '../../../src/runner/data/loader.js';
-import { UserError } from '../../../src/runner/errors.js';
+import { UserError } from '../../../src/runner/base/errors.js';
 import { pattern, temporaryFolder, writeFiles } from './images.js';
 
 const folder = temporaryFolder();
@@ -32,7 +33,7 @@ beforeAll(async () => {
 async function expected(paths: string[], flips?: number[]): Promise<Buffer> {
   const all = [];
   for (const [i, file] of paths.entries()) {
-    const pixels = await decodeImage(file, size, 'stretch');
+    const pixels = await decodeImage(file, wholeSquares(size, 'stretch'));
     if (flips?.[i]) flipHorizontally(pixels, size);
     all.push(pixels);
   }

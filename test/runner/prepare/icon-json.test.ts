@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { UserError } from '../../../src/runner/errors.js';
+import { UserError } from '../../../src/runner/base/errors.js';
 import { parseIcons } from '../../../src/runner/prepare/icon-json.js';
 
 const parse = (icons: unknown) => parseIcons(JSON.stringify({ icons, width: 24 }), 'set.tgz');

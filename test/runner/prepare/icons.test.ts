@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { create } from 'tar';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { UserError } from '../../../src/runner/errors.js';
+import { UserError } from '../../../src/runner/base/errors.js';
 import { iconSets } from '../../../src/runner/prepare/icon-sets.js';
 import type { IconSet } from '../../../src/runner/prepare/icon-sets.js';
 import { prepareIcons } from '../../../src/runner/prepare/icons.js';
@@ -149,6 +149,15 @@ describe('prepareIcons', () => {
     expect((await prepare()).created).toBe(true);
   });
 
+  it.runIf(process.platform !== 'win32')('fills the folder that a link leads to, which stays a link', async () => {
+    const real = join(dirname(target), 'disk');
+    await mkdir(real);
+    await symlink('disk', target);
+    await prepare();
+    expect(await readlink(target)).toBe('disk');
+    expect((await readdir(real)).sort()).toEqual(['LICENSES.md', 'prepared.json', 'train', 'val']);
+  });
+
   it('tells how far it is', async () => {
     const seen: string[] = [];
     await prepare({ onProgress: ({ stage, done, total }) => seen.push(`${stage} ${done}/${total}`) });
@@ -163,7 +172,7 @@ describe('prepareIcons', () => {
     await mkdir(target);
     await writeFile(join(target, 'photo.jpg'), '');
     await expect(prepare()).rejects.toThrow(`${target} is not empty and was not made by this command`);
-    await expect(prepareIcons(join(target, 'photo.jpg'))).rejects.toThrow('photo.jpg is a file');
+    await expect(prepareIcons(join(target, 'photo.jpg'))).rejects.toThrow('photo.jpg is a file or a device');
     expect(await readdir(target)).toEqual(['photo.jpg']);
   });
 

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { UserError } from '../../../src/runner/errors.js';
+import { UserError } from '../../../src/runner/base/errors.js';
 import { markerFile, readMarker, sameRecipe } from '../../../src/runner/prepare/marker.js';
 import type { Marker } from '../../../src/runner/prepare/marker.js';
 import { temporaryFolder } from '../data/images.js';

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { UserError } from '../../../src/runner/errors.js';
+import { UserError } from '../../../src/runner/base/errors.js';
 import {
   cachedPackage,
   npmFailure,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { describeNetwork } from '../../../src/graph/flat.js';
-import { imageNet } from '../../../src/graph/head.js';
-import type { NetworkLayout, TensorSpec } from '../../../src/graph/state.js';
-import { elementCount } from '../../../src/graph/state.js';
-import { UserError } from '../../../src/runner/errors.js';
+import { describeNetwork } from '../../../src/graph/step/describe.js';
+import { imageNet } from '../../../src/graph/preprocessing.js';
+import type { NetworkLayout, TensorSpec } from '../../../src/graph/state/state.js';
+import { elementCount } from '../../../src/graph/onnx/types.js';
+import { UserError } from '../../../src/runner/base/errors.js';
 import { applyWeights } from '../../../src/runner/pretrained/apply.js';
 import type { WeightFile, WeightTensor } from '../../../src/runner/weights/weight-file.js';
 
@@ -37,10 +37,12 @@ function file(shapes: Shapes | [string, number[]][], path = 'net.pth'): WeightFi
   const entries = Array.isArray(shapes) ? shapes : Object.entries(shapes);
   const tensors = entries.map(([name, shape], i): WeightTensor => ({
     name,
+    container: '',
+    source: name,
     shape,
     read: () => Promise.resolve(valuesFrom(100 * (i + 1), shape)),
   }));
-  return { path, format: 'fake', tensors, close: () => Promise.resolve() };
+  return { path, format: 'fake', tensors, passedOver: [], close: () => Promise.resolve() };
 }
 
 const body: Shapes = {
@@ -82,7 +84,7 @@ describe('what is loaded', () => {
     ]);
     expect([...buffers]).toEqual([600, 601, 100, 101]);
     const inOrder = [...bodyNames.slice(0, 2), ...lastNames, ...headNames, ...bodyNames.slice(2)];
-    expect(report).toEqual({ loaded: inOrder, skipped: [], fresh: [], notes: [] });
+    expect(report).toEqual({ at: '', loaded: inOrder, skipped: [], fresh: [], notes: [] });
   });
 
   it.each<[string, (name: string) => string]>([
@@ -95,6 +97,21 @@ describe('what is loaded', () => {
     expect(report).toMatchObject({ skipped: [], fresh: [] });
   });
 
+  it('tells where it is, what is called otherwise, what lies elsewhere and what was passed over', async () => {
+    const old = file(named((name) => `state_dict.net.${name.replace('bn.', 'bn.module.')}`, body, last));
+    const tensors = old.tensors.map((tensor) => ({ ...tensor, container: 'state_dict' }));
+    const read = () => Promise.resolve(new Float32Array(1));
+    const moment = { name: 'optimizer.0.exp_avg', container: 'optimizer.0', source: 'm', shape: [1], read };
+    const passedOver = ['argparse.Namespace'];
+    const { report } = await apply({ ...old, tensors: [moment, ...tensors], passedOver });
+    expect(report).toMatchObject({ at: 'state_dict.net', skipped: [] });
+    expect(report.notes).toEqual([
+      "its names are others than torchvision's: state_dict.net.bn.module.weight is base_net.bn.weight, for example",
+      'one tensor elsewhere in it is not used, in optimizer',
+      'objects that are no weights were passed over, and nothing of them was run: argparse.Namespace',
+    ]);
+  });
+
   it('leaves the rest of the file out and says so', async () => {
     const { report } = await apply(file({ 'AuxLogits.fc.weight': [9], ...body, ...last, 'optimizer.step': [] }));
     expect(report.skipped).toEqual(['AuxLogits.fc.weight', 'optimizer.step']);
@@ -105,6 +122,7 @@ describe('the last layer', () => {
   it('stays as it was when it has other shapes in the file', async () => {
     const { report, params } = await apply(file({ ...body, 'fc.weight': [1000, 2], 'fc.bias': [1000] }));
     expect(report).toEqual({
+      at: '',
       loaded: [...bodyNames],
       skipped: ['fc.weight', 'fc.bias'],
       fresh: [...lastNames, ...headNames],
@@ -174,9 +192,29 @@ describe('a file that does not fit', () => {
     expect(await refusal(file({}))).toContain('none of its tensors (0)');
   });
 
-  it('is refused when two tensors mean the same', async () => {
-    const message = await refusal(file({ ...body, 'module.bn.weight': [2] }));
-    expect(message).toContain('two tensors for base_net.bn.weight: bn.weight and module.bn.weight');
+  it('is refused when two modules mean the same', async () => {
+    const twice = named((name) => name.replace('bn.', 'bn.module.'), body);
+    expect(await refusal(file({ ...body, ...twice }))).toContain('two things for bn: bn and bn.module');
+  });
+
+  it('is refused when it holds two networks, unless one is chosen', async () => {
+    const two = {
+      ...named((name) => `student.${name}`, body, last),
+      ...named((name) => `teacher.${name}`, body, last),
+    };
+    expect(await refusal(file(two))).toContain('at 2 places: student, teacher. Say which with --weights-at');
+    const vectors = { params: new Float32Array(layout.paramCount), buffers: new Float32Array(layout.bufferCount) };
+    const report = await applyWeights(file(two), layout, vectors, { at: 'teacher' });
+    expect(report).toMatchObject({ at: 'teacher', fresh: headNames });
+    expect(report.skipped).toEqual(Object.keys(named((name) => `student.${name}`, body, last)));
+    expect([...vectors.params.subarray(0, 4)]).toEqual([700, 701, 702, 703]);
+  });
+
+  it('is refused with what to do, where the file tells why', async () => {
+    const folded = { ...file({ 'conv.weight': [2, 1, 1, 2] }), hint: 'Its normalization was folded. Export it again.' };
+    expect(await refusal(folded)).toMatch(
+      /\n {2}base_net.bn.weight: not in the file.*\nIts normalization was folded\. Export/s,
+    );
   });
 
   it('is refused before anything is written', async () => {

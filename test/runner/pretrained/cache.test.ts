@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { UserError } from '../../../src/runner/errors.js';
+import { UserError } from '../../../src/runner/base/errors.js';
 import type { CacheOptions } from '../../../src/runner/pretrained/cache.js';
 import { cachedWeights, sha256Of, weightsFolder } from '../../../src/runner/pretrained/cache.js';
 import { content, digits, file, first, serve, status, whole, withoutRanges } from './weights-server.js';
@@ -299,11 +299,11 @@ describe('two at once', () => {
 });
 
 describe('weightsFolder', () => {
-  it("is in the user's cache folder, or where DWS_CACHE says", () => {
+  it("is in the user's cache folder, or where DWS_CACHE says", async () => {
     vi.stubEnv('DWS_CACHE', '');
-    expect(weightsFolder()).toMatch(/[/\\]dws[/\\]([Cc]ache[/\\])?weights$/);
+    expect(await weightsFolder()).toMatch(/[/\\]dws[/\\]([Cc]ache[/\\])?weights$/);
     vi.stubEnv('DWS_CACHE', join('/my', 'cache'));
-    expect(weightsFolder()).toBe(join('/my', 'cache', 'weights'));
+    expect(await weightsFolder()).toBe(join('/my', 'cache', 'weights'));
   });
 });
 

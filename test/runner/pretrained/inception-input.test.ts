@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { imageNet } from '../../../src/graph/head.js';
+import { imageNet } from '../../../src/graph/preprocessing.js';
 import { foldInputScaling } from '../../../src/runner/pretrained/inception-input.js';
 
 const [OUTPUTS, CHANNELS, PLANE] = [4, 3, 9];
@@ -22,7 +22,7 @@ it('gives on normalized images what the weights gave on images in [-1, 1]', () =
     pixels.map((p) => (p - 0.5) / 0.5),
   );
 
-  foldInputScaling(weight, mean);
+  foldInputScaling(weight, mean, imageNet);
   const normalized = pixels.map((p, i) => (p - imageNet.mean[channel(i)]!) / imageNet.std[channel(i)]!);
   const folded = centered(weight, mean, normalized);
   folded.forEach((value, o) => expect(value).toBeCloseTo(expected[o]!, 6));
@@ -32,7 +32,7 @@ it("is torchvision's transform_input", () => {
   // One output of a 1x1 kernel: x0 * (0.229 / 0.5) + (0.485 - 0.5) / 0.5, and so on.
   const weight = Float32Array.of(1, 10, 100);
   const mean = Float32Array.of(7);
-  foldInputScaling(weight, mean);
+  foldInputScaling(weight, mean, imageNet);
   expect(weight).toEqual(Float32Array.of(0.229 / 0.5, 10 * (0.224 / 0.5), 100 * (0.225 / 0.5)));
   const shift = (0.485 - 0.5) / 0.5 + (10 * (0.456 - 0.5)) / 0.5 + (100 * (0.406 - 0.5)) / 0.5;
   expect(mean[0]).toBeCloseTo(7 - shift, 5);

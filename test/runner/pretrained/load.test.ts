@@ -3,10 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { NetworkLayout } from '../../../src/graph/state.js';
-import type { PretrainedSource } from '../../../src/runner/pretrained/load.js';
+import type { NetworkLayout } from '../../../src/graph/state/state.js';
+import { weightsSource } from '../../../src/runner/options/plan.js';
+import type { PretrainedSource } from '../../../src/runner/options/run-options.js';
 import { loadPretrained, obtainWeights } from '../../../src/runner/pretrained/load.js';
-import { encodeSafetensors, float32Bytes } from '../../../src/runner/safetensors.js';
+import { encodeSafetensors, float32Bytes } from '../../../src/runner/formats/safetensors.js';
 import { content, serve, status, whole } from './weights-server.js';
 
 const init = { kind: 'constant', value: 0 } as const;
@@ -33,7 +34,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function load(source: PretrainedSource, address = 'http://nowhere.invalid/') {
   const vectors = { params: new Float32Array(6), buffers: new Float32Array() };
-  const { path, sha256 } = await obtainWeights(source, 'resnet18', { folder, address });
+  const { path, sha256 } = await obtainWeights(weightsSource(source, 'resnet18'), { folder, address });
   return { loaded: await loadPretrained(path, layout, vectors), sha256, params: [...vectors.params] };
 }
 
@@ -51,6 +52,7 @@ it('loads a file of the user, and tells its name and hash', async () => {
   expect(loaded).toEqual({
     name: 'mine.safetensors',
     format: 'safetensors',
+    at: 'module',
     loaded: ['base_net.conv.weight'],
     skipped: [],
     fresh: ['base_net.fc.weight', 'base_net.fc.bias', 'dense.weight', 'dense.bias'],
@@ -74,7 +76,7 @@ describe('published weights', () => {
   it('that are not those are refused before they are opened', async () => {
     const { address } = await serve(whole(content));
     const loading = load({ kind: 'published', weights: 'v1' }, address);
-    await expect(loading).rejects.toThrow('not with f37072fd');
+    await expect(loading).rejects.toThrow(/its SHA-256 is [0-9a-f]{64}, not f37072fd47e89c5e827621c5/);
   });
 
   it('that do not exist are refused', async () => {

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { UserError } from '../../../src/runner/errors.js';
+import { UserError } from '../../../src/runner/base/errors.js';
 import { withLock } from '../../../src/runner/pretrained/lock.js';
 
 let folder: string;

@@ -22,6 +22,10 @@ describe('choosePlaces', () => {
     expect(choosePlaces(labels, 360)).toEqual(places);
   });
 
+  it('takes more images of a class than a call takes arguments', () => {
+    expect(choosePlaces(evenly(1, 300_000), 250_000)).toHaveLength(250_000);
+  });
+
   it('takes a part of each of few large classes, so that they stay to be told apart', () => {
     const labels = evenly(4, 1000);
     expect(sizes(labels, choosePlaces(labels, 400))).toEqual([100, 100, 100, 100]);

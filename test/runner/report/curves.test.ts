@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Metrics, StepMetrics } from '../../../src/runner/metrics.js';
+import type { Metrics, StepMetrics } from '../../../src/runner/training/metrics-file.js';
 import { recallCurves, smoothed, stepCurves, thinned } from '../../../src/runner/report/curves.js';
 
 const step = (number: number, more: Partial<StepMetrics> = {}): StepMetrics => ({

@@ -1,21 +1,23 @@
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PageData } from '../../../src/report-page/data.js';
-import { evaluate } from '../../../src/runner/evaluate.js';
+import { evaluate } from '../../../src/runner/evaluation/evaluate.js';
+import { readMetrics } from '../../../src/runner/training/metrics-file.js';
 import { makeReport } from '../../../src/runner/report/report.js';
 import { seriousFaults } from '../../helpers/axe.js';
 import { chromiumPath, launchChromium, needsChromium } from '../../helpers/chromium.js';
 import { writeImageFolder } from '../../helpers/images.js';
 import { pattern, temporaryFolder, writeFiles } from '../data/images.js';
-import { trainSmall } from '../train-options.js';
+import { trainSmall } from '../training/train-options.js';
 
 const folder = temporaryFolder();
 const at = (...names: string[]) => path.join(folder.path, ...names);
-const options = { device: 'cpu', deviceId: 0, threads: 1, workers: 0, images: 1000 } as const;
+const options = { device: 'cpu', deviceId: 0, threads: 1, workers: 0, images: 1000, untrained: false } as const;
 
 /** Names that would become something else than text where a page is careless. */
 const hostile = ['<!--<script>', '"><img src=x onerror=alert(1)>', "' & 😀 ]]>"];
@@ -42,31 +44,37 @@ async function lacking(name: string, lose: (run: string) => Promise<unknown>): P
   return run;
 }
 
+/** What an evaluation takes of a report's options. */
+const shared = Object.fromEntries(Object.entries(options).filter(([key]) => !['images', 'untrained'].includes(key)));
+
 describe('makeReport', () => {
   it('has the curves, the numbers of dws eval, and what the network makes of the images', async () => {
     const stages = new Set<string>();
-    const { bytes, notes } = await makeReport(at('run'), at('whole.html'), options, {
-      onProgress: (stage) => stages.add(stage),
-    });
+    const { bytes, notes } = await makeReport(
+      at('run'),
+      at('whole.html'),
+      { ...options, untrained: true },
+      {
+        onProgress: (stage) => stages.add(stage),
+      },
+    );
     expect(notes).toEqual([]);
     const { page, data } = await readPage(at('whole.html'));
     expect(Buffer.byteLength(page)).toBe(bytes);
     expect(Object.keys(data.charts).sort()).toEqual(
       ['beta', 'distances', 'gradient-norm', 'learning-rates', 'loss', 'pairs', 'recall', 'sampled'].sort(),
     );
-    expect(stages).toEqual(new Set(['check', 'embed', 'search', 'cluster', 'batches', 'map', 'pictures']));
+    expect(stages).toEqual(new Set(['check', 'embed', 'search', 'cluster', 'batches', 'map', 'pictures', 'untrained']));
     const { metrics, recall } = await evaluate({
       ...{
-        ...options,
+        ...shared,
         checkpoint: at('run', 'best.safetensors'),
         dataPath: at('data'),
         metrics: 'all',
         skipBad: false,
       },
     });
-    const tiles = [...page.matchAll(/<span class="number">([\d.]+)<\/span>\s*<span class="meaning"/g)].map(
-      ([, n]) => n,
-    );
+    const tiles = [...page.matchAll(/<span class="number">([\d.]+)<\/span>\s*<span class="before"/g)].map(([, n]) => n);
     const { r_precision, mean_average_precision_at_r, NMI } = metrics!;
     expect(tiles).toEqual([recall[1]!, r_precision, mean_average_precision_at_r, NMI].map((x) => x.toFixed(3)));
     const total = (chart: string, series: number) =>
@@ -74,6 +82,43 @@ describe('makeReport', () => {
     for (const series of [0, 1]) expect(total('distances', series) * (2 / 80)).toBeCloseTo(1, 2);
     for (const series of [0, 1, 2]) expect(total('sampled', series) * (2 / 80)).toBeCloseTo(1, 2);
     expect(total('beta', 0)).toBe(4);
+  });
+
+  it('has what the untrained network came to beside each number, by the same seed', async () => {
+    const { page } = await readPage(at('whole.html'));
+    const before = [...page.matchAll(/<span class="before">([\d.]+) before training/g)].map(([, n]) => n);
+    const lines = await readMetrics(at('run', 'metrics.jsonl'));
+    const first = lines.find((line) => line.kind === 'eval')!;
+    expect(first.step).toBe(0);
+    expect(before).toHaveLength(4);
+    expect(before[0]).toBe(first.recall['1']!.toFixed(3));
+    await makeReport(at('run'), at('alone.html'), options);
+    const alone = (await readPage(at('alone.html'))).page;
+    expect(alone.match(/class="before">/g)).toHaveLength(1);
+    expect(alone).toContain(`${before[0]} before training`);
+  });
+
+  it('can be mailed: it holds no folder of this machine', async () => {
+    const run = await lacking('private', (copy) => writeFile(path.join(copy, 'best.safetensors'), 'torn'));
+    const { notes } = await makeReport(run, at('private.html'), options);
+    expect(notes.join()).toContain(folder.path);
+    const { page } = await readPage(at('private.html'));
+    expect(page).not.toContain(folder.path);
+    expect(page).not.toContain(os.homedir() + path.sep);
+    expect(page).toContain('best.safetensors');
+  });
+
+  it('leaves out the number of a CUDA device that was not used', async () => {
+    const { page } = await readPage(at('whole.html'));
+    expect(page).toContain('<code>--device</code>');
+    expect(page).not.toContain('<code>--gpus</code>');
+  });
+
+  it('says how many queries have nothing to find', async () => {
+    await cp(at('data'), at('alone'), { recursive: true });
+    await writeFiles(at('alone'), { 'val/lonely/0.png': pattern(24, 24, 3, 900) });
+    await makeReport(at('run'), at('lonely.html'), { ...options, dataPath: at('alone') });
+    expect((await readPage(at('lonely.html'))).page).toContain('1 of 22 queries have no other image of their class');
   });
 
   it('has every image of the map, and its options with what they mean', async () => {
@@ -200,6 +245,8 @@ describe.skipIf(!chromiumPath)(`a report in a browser${needsChromium}`, () => {
       expect(await chart.locator('canvas').count()).toBe(1);
     }
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(look.viewport?.width ?? 1280);
+    const table = page.locator('.options').locator('xpath=..');
+    expect(await table.evaluate((one) => one.scrollWidth - one.clientWidth)).toBe(0);
     expect(complaints).toEqual([]);
   });
 

@@ -1,11 +1,11 @@
 import * as ort from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
-import { GraphBuilder } from '../../../src/graph/builder.js';
+import { GraphBuilder } from '../../../src/graph/builder/builder.js';
 import { encodeModel } from '../../../src/graph/onnx/schema.js';
 import type { TrainingOptions } from '../../../src/graph/options.js';
-import { Philox } from '../../../src/graph/philox.js';
-import { sampleNegatives, samplingWeights } from '../../../src/graph/sampling.js';
-import { ComputeThread } from '../../../src/runner/compute-thread.js';
+import { Philox } from '../../../src/graph/state/philox.js';
+import { sampleNegatives, samplingWeights } from '../../../src/graph/samplings/distance-weighted.js';
+import { ComputeThread } from '../../../src/runner/compute/thread.js';
 import { histogramOf } from '../../../src/runner/report/histogram.js';
 import { sampledDistances } from '../../../src/runner/report/sampled-distances.js';
 import { runModel } from '../../helpers/graphs.js';
@@ -35,8 +35,21 @@ const distance = (points: Float32Array, a: number, b: number) =>
 async function draw(points: Float32Array, draws: number, normalizeWeights: boolean): Promise<number[]> {
   const g = new GraphBuilder();
   const input = g.input('embeddings', 'float32', [n, dim]);
+  const labels = g.constant(
+    'int32',
+    [n],
+    Int32Array.from({ length: n }, (_, i) => Math.floor(i / batchK)),
+  );
+  const reference = { embeddings: input, labels };
   const uniforms = g.input('uniforms', 'float32', [n, draws]);
-  g.output('negatives', sampleNegatives(g, samplingWeights(g, input, batchK, normalizeWeights), uniforms));
+  g.output(
+    'negatives',
+    sampleNegatives(
+      g,
+      samplingWeights(g, { embeddings: input, labels, batchK, reference }, normalizeWeights),
+      uniforms,
+    ),
+  );
   const { negatives } = await runModel(encodeModel(g.model('draw')), {
     embeddings: new ort.Tensor('float32', points, [n, dim]),
     uniforms: new ort.Tensor('float32', new Philox(3, 'sampling').fillUnit(new Float32Array(n * draws)), [n, draws]),

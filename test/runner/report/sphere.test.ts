@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Philox } from '../../../src/graph/philox.js';
+import { Philox } from '../../../src/graph/state/philox.js';
 import { distanceDensity } from '../../../src/runner/report/sphere.js';
 
 /** By the midpoint rule. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EvalMetrics, Metrics, StepMetrics } from '../../../src/runner/metrics.js';
+import type { EvalMetrics, Metrics, StepMetrics } from '../../../src/runner/training/metrics-file.js';
 import { compareCurves, relativeDifference } from '../../../src/runner/reproduce/curves.js';
 import { arithmeticFlags } from '../../../src/runner/reproduce/machine.js';
 

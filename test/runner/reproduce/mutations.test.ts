@@ -3,12 +3,12 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { UserError } from '../../../src/runner/errors.js';
+import { UserError } from '../../../src/runner/base/errors.js';
 import { decodeListing } from '../../../src/runner/reproduce/data-listing.js';
 import { decodeRecord, encodeRecord } from '../../../src/runner/reproduce/record.js';
 import { writeImageFolder } from '../../helpers/images.js';
 import { temporaryFolder } from '../data/images.js';
-import { trainSmall } from '../train-options.js';
+import { trainSmall } from '../training/train-options.js';
 
 const folder = temporaryFolder();
 const at = (...names: string[]) => path.join(folder.path, ...names);

@@ -3,18 +3,19 @@ import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { saveCheckpoint, loadCheckpoint } from '../../../src/runner/checkpoint.js';
-import { describeNetwork } from '../../../src/graph/flat.js';
-import { exportModel } from '../../../src/runner/export.js';
+import { saveCheckpoint, loadCheckpoint } from '../../../src/runner/checkpoints/checkpoint.js';
+import { packageJson } from '../../../src/runner/base/package-json.js';
+import { describeNetwork } from '../../../src/graph/step/describe.js';
+import { exportModel } from '../../../src/runner/shipping/export.js';
 import { diffRuns } from '../../../src/runner/reproduce/diff.js';
 import type { Segment } from '../../../src/runner/reproduce/record.js';
 import { openRun } from '../../../src/runner/reproduce/record.js';
 import type { VerifyOptions } from '../../../src/runner/reproduce/verify.js';
 import { verifyRun } from '../../../src/runner/reproduce/verify.js';
-import type { RunOptions } from '../../../src/runner/run-options.js';
+import type { RunOptions } from '../../../src/runner/options/run-options.js';
 import { writeImageFolder } from '../../helpers/images.js';
 import { temporaryFolder } from '../data/images.js';
-import { trainSmall } from '../train-options.js';
+import { trainSmall } from '../training/train-options.js';
 
 const folder = temporaryFolder();
 const at = (...names: string[]) => path.join(folder.path, ...names);
@@ -94,6 +95,17 @@ describe('a run that comes out again', () => {
     expect(await verify('killed')).toMatchObject({ outcome: 'identical', curves: { steps: 3, evaluations: 2 } });
   });
 
+  it('may have lost its metrics: its checkpoints are compared', async () => {
+    await edited('bare', () => undefined, false);
+    await rm(at('bare', 'metrics.jsonl'));
+    const compared = { curves: { steps: 0, onlyB: 4 }, weights: { checkpoints: 2 } };
+    expect(await verify('bare')).toMatchObject({ outcome: 'identical', ...compared });
+    const { record, file } = await openRun(at('bare'));
+    const epochs = record.epochs.map((entry) => ({ ...entry, sha256: '0'.repeat(64) }));
+    await writeFile(file, JSON.stringify({ ...record, epochs }));
+    expect(await verify('bare')).toMatchObject({ outcome: 'differs', weights: { first: { epoch: 1 } } });
+  });
+
   it('may have left out images that cannot be read', async () => {
     await cp(at('data'), at('bad'), { recursive: true });
     await writeFile(at('bad', 'train', 'train-0', '9.png'), 'no image');
@@ -103,7 +115,9 @@ describe('a run that comes out again', () => {
 
   it('may have gone back to a checkpoint with other random numbers', async () => {
     // From 70 to 140, this seed's first two ways overflow and its third does not.
-    const { events } = await trainSmall(run('back', { nanPolicy: 'rollback', lr: 100, lrBeta: 0, seed: 6, epochs: 1 }));
+    const { events } = await trainSmall(
+      run('back', { nanPolicy: 'rollback', lr: 100, lrBeta: 0, seed: 6, epochs: 1, filter: 'shifted' }),
+    );
     expect(events.filter(({ kind }) => kind === 'note')).toHaveLength(2);
     expect(await verify('back')).toMatchObject({
       ...{ outcome: 'identical', steps: [1, 1, 1, 2] },
@@ -113,7 +127,7 @@ describe('a run that comes out again', () => {
   });
 
   it('may have begun with weights of a file, as long as they are the same', async () => {
-    const pretrained = { kind: 'file', path: at('weights.safetensors') } as const;
+    const pretrained = { kind: 'file', path: at('weights.safetensors'), at: '.' } as const;
     await exportModel(at('run', 'checkpoint.safetensors'), pretrained.path);
     await trainSmall(run('begun', { pretrained, epochs: 1 }));
     expect(await verify('begun')).toMatchObject({ outcome: 'identical', changes: [] });
@@ -135,8 +149,15 @@ describe('what has changed since is named before anything is trained', () => {
   const deciding = (changes: Awaited<ReturnType<typeof verify>>['changes']) =>
     changes.filter(({ decides }) => decides).map(({ name, was, now }) => `${name}: ${was} -> ${now}`);
 
+  const dwsChanged = new RegExp(`^dws: 0\\.1\\.0 -> ${packageJson().version.replaceAll('.', '\\.')}$`);
+
   it.each([
-    ['another version', ({ facts }: Segment) => (facts.onnxruntime = '1.2.3'), /^ONNX Runtime: 1\.2\.3 -> \d/],
+    [
+      'another version of ONNX Runtime',
+      ({ facts }: Segment) => (facts.onnxruntime = '1.2.3'),
+      /^ONNX Runtime: 1\.2\.3 -> \d/,
+    ],
+    ['another version of dws', ({ facts }: Segment) => (facts.dws = '0.1.0'), dwsChanged],
     ['other CPU features', ({ facts }: Segment) => (facts.cpuFeatures = 'avx9'), /^CPU features: avx9 -> /],
     ['another thread count', ({ options }: Segment) => (options.threads = 2), /^--threads: 1 -> 2$/],
     ['another option', ({ options }: Segment) => (options.lr = 0.002), /^--lr: 0\.001 -> 0\.002$/],
@@ -238,8 +259,10 @@ describe('a run that cannot be repeated is refused', () => {
 
   it('when it has no metrics', async () => {
     await edited('empty', () => undefined);
+    const { record, file } = await openRun(at('empty'));
+    await writeFile(file, JSON.stringify({ ...record, epochs: [] }));
     await writeFile(at('empty', 'metrics.jsonl'), '');
-    await expect(verify('empty')).rejects.toThrow(/metrics\.jsonl holds no step/);
+    await expect(verify('empty')).rejects.toThrow(/metrics\.jsonl holds no step, and .* no checkpoint/);
   });
 });
 
@@ -251,6 +274,19 @@ describe('two runs beside each other', () => {
       options: [{ name: '--workers' }, { name: '--cache' }, { name: '--steps-per-run' }],
       checkpoints: [{ difference: { differing: 0 } }, { difference: { differing: 0 } }],
     });
+  });
+
+  it('have the same options where one was told what the other has filled in', async () => {
+    await edited('plain', ({ options }) =>
+      ['dropout', 'batchNum'].forEach((key) => Reflect.deleteProperty(options, key)),
+    );
+    await edited('told', ({ options, hyperparameters: { training, run: own } }) =>
+      Object.assign(options, { dropout: training.dropout, batchNum: own['batchNum'] }),
+    );
+    expect((await openRun(at('told'))).last.options.dropout).toBeGreaterThan(0);
+    expect((await diffRuns(at('plain'), at('told'))).options).toEqual([]);
+    await edited('other', ({ options }) => Object.assign(options, { dropout: 0.25 }));
+    expect((await diffRuns(at('plain'), at('other'))).options).toMatchObject([{ name: '--dropout', now: '0.25' }]);
   });
 
   it('part at a step, by so much', async () => {

@@ -6,10 +6,10 @@ import { pairDistances } from '../../../src/runner/tensorboard/distances.js';
 import { encodeRecord, maskedCrc } from '../../../src/runner/tensorboard/records.js';
 import { nearestTo } from '../../../src/runner/tensorboard/retrieval-picture.js';
 import { histogram } from '../../../src/runner/tensorboard/summaries.js';
-import { readMetrics } from '../../../src/runner/metrics.js';
+import { readMetrics } from '../../../src/runner/training/metrics-file.js';
 import { writeImageFolder } from '../../helpers/images.js';
 import { temporaryFolder } from '../data/images.js';
-import { trainSmall } from '../train-options.js';
+import { trainSmall } from '../training/train-options.js';
 import type { ReadEvent } from './event-reader.js';
 import { readEvents, readRecords } from './event-reader.js';
 
@@ -87,7 +87,9 @@ describe('a training', () => {
     expect(written.map(({ step }) => step)).toEqual([1, 2, 3]);
     for (const [i, { values }] of written.entries()) {
       const { loss, pairs, lr, lr_beta, gradient_norm: norm, step_seconds, data_seconds } = steps[i]!;
-      const expected = [loss, pairs, lr, lr_beta, 4 / (step_seconds + data_seconds), norm].map((x) => Math.fround(x!));
+      const expected = [loss, pairs, lr, lr_beta, 4 / (step_seconds + data_seconds), norm].map((x) =>
+        Math.fround(x as number),
+      );
       const tags = ['loss', 'pairs', 'learning_rate', 'learning_rate_beta', 'images_per_second', 'gradient_norm'];
       expect(tags.map((tag) => values[`train/${tag}`])).toEqual(expected);
     }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { UserError } from '../../../src/runner/errors.js';
+import { UserError } from '../../../src/runner/base/errors.js';
 import { allocateFloats, halfToFloat, readFloats } from '../../../src/runner/weights/floats.js';
 import type { ByteStream } from '../../../src/runner/weights/random-file.js';
 

@@ -14,19 +14,25 @@ const HALF = 10;
 const DOUBLE = 11;
 const BFLOAT16 = 16;
 
-const model = (...initializer: TensorProto[]): Uint8Array =>
+type Node = [opType: string, input: string, output: string];
+
+const modelOf = (nodes: Node[], initializer: TensorProto[], producerName = 'test'): Uint8Array =>
   encodeModel({
     irVersion: 8,
-    producerName: 'test',
+    producerName,
     graph: {
       name: 'g',
-      node: [{ input: ['a'], output: ['b'], name: 'n', opType: 'Relu', attribute: [] }],
+      node: nodes.map(([opType, input, output]) => ({
+        ...{ input: [input], output: [output], name: output, opType, attribute: [] },
+      })),
       initializer,
       input: [],
       output: [],
     },
     opsetImport: [{ version: 17 }],
   });
+
+const model = (...initializer: TensorProto[]): Uint8Array => modelOf([['Relu', 'a', 'b']], initializer);
 
 const floats = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 const external = (location: string, more: Record<string, string> = {}): TensorProto => ({
@@ -67,6 +73,51 @@ describe('an ONNX model', () => {
       double: [[1], [Math.fround(0.1)]],
       empty: [[0], []],
     });
+  });
+
+  it('gives a tensor that the exporter has kept once under all of its names', async () => {
+    const nodes: Node[] = [
+      ['Identity', 'layer1.0.bn1.weight', 'layer1.0.bn2.weight'],
+      ['Identity', 'layer1.0.bn3.weight', 'layer1.1.bn1.weight'],
+      ['Identity', 'layer1.0.bn2.weight', 'layer1.0.bn3.weight'],
+      ['Identity', 'input', 'output'],
+      ['Identity', 'round', 'about'],
+      ['Identity', 'about', 'round'],
+    ];
+    const w = { name: 'layer1.0.bn1.weight', dims: [2], dataType: FLOAT, rawData: floats(1, 2) };
+    const file = await write('shared.onnx', modelOf(nodes, [w]));
+    const names = ['layer1.0.bn1', 'layer1.0.bn2', 'layer1.1.bn1', 'layer1.0.bn3'].map((name) => `${name}.weight`);
+    expect(await readAll(file)).toEqual(Object.fromEntries(names.map((name) => [name, [[2], [1, 2]]])));
+    const { tensors, close } = await openWeights(file);
+    await close();
+    expect(new Set(tensors.map(({ source }) => source)).size).toBe(1);
+  });
+
+  it.each<[string, Node[], string, boolean]>([
+    ['a convolution and no normalization', [['Conv', 'a', 'b']], 'conv1.weight', true],
+    ['weights that the exporter has computed', [['Relu', 'a', 'b']], 'onnx::Conv_193', true],
+    [
+      'normalization',
+      [
+        ['Conv', 'a', 'b'],
+        ['BatchNormalization', 'b', 'c'],
+      ],
+      'conv1.weight',
+      false,
+    ],
+  ])('with %s: says whether it was folded', async (_, nodes, name, isFolded) => {
+    const w = { name, dims: [1], dataType: FLOAT, rawData: floats(1) };
+    const { hint, close } = await openWeights(await write('folded.onnx', modelOf(nodes, [w])));
+    await close();
+    if (isFolded) expect(hint).toMatch(/normalization was folded .*TrainingMode\.PRESERVE, do_constant_folding=False/);
+    else expect(hint).toBeUndefined();
+  });
+
+  it('that this program made is told as such, with what to give instead', async () => {
+    const w = { name: 'w', dims: [1], dataType: FLOAT, rawData: floats(1) };
+    const message = await refusalOf(await write('own.onnx', modelOf([], [w], 'dws')));
+    expect(message).toContain('is a model that dws itself wrote');
+    expect(message).toContain('--pretrained checkpoint.safetensors');
   });
 
   it('reads long lists of halves, which reach over several pieces', async () => {

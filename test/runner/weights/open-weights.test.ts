@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { openWeights } from '../../../src/runner/weights/open-weights.js';
-import { encodeSafetensors, float32Bytes } from '../../../src/runner/safetensors.js';
+import { encodeSafetensors, float32Bytes } from '../../../src/runner/formats/safetensors.js';
 import { bytesOf } from './pickles.js';
 import { refusalOf, temporaryFolder } from './temporary-folder.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { SafetensorsTensor } from '../../../src/runner/safetensors.js';
-import { encodeSafetensors } from '../../../src/runner/safetensors.js';
+import type { SafetensorsTensor } from '../../../src/runner/formats/safetensors.js';
+import { encodeSafetensors } from '../../../src/runner/formats/safetensors.js';
 import { bytesOf, little } from './pickles.js';
 import { readAll, refusalOf, temporaryFolder } from './temporary-folder.js';
 

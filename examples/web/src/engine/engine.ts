@@ -26,9 +26,12 @@ export class Engine {
     };
   }
 
-  /** @throws DwsWebError */
-  load(url: string, device: Device): Promise<Loaded> {
-    return this.ask('load', { url, device, wasmPaths: ortUrl });
+  /**
+   * @param threads of WebAssembly; as many as suit the machine unless given
+   * @throws DwsWebError
+   */
+  load(url: string, device: Device, threads?: number): Promise<Loaded> {
+    return this.ask('load', { url, device, wasmPaths: ortUrl, threads });
   }
 
   /** @throws DwsWebError */

@@ -13,8 +13,8 @@ const calls: { [K in Kind]: (ask: Calls[K]['ask']) => Promise<Calls[K]['give']> 
   async load({ url, ...options }) {
     model = await EmbeddingModel.load(url, { ...options, onProgress: (progress) => say({ progress }) });
     await warmUp(model);
-    const { info, device, threads } = model;
-    return { info, device, threads };
+    const { info, device, threads, threadLimit } = model;
+    return { info, device, threads, threadLimit };
   },
   async features({ image }) {
     const begun = performance.now();

@@ -12,11 +12,13 @@ export interface Loaded {
   device: Device;
   /** Of WebAssembly. */
   threads: number;
+  /** Why it has no more. */
+  threadLimit?: string;
 }
 
 /** A request's content and its answer's, by kind. */
 export interface Calls {
-  load: { ask: { url: string; device: Device; wasmPaths: string }; give: Loaded };
+  load: { ask: { url: string; device: Device; wasmPaths: string; threads?: number }; give: Loaded };
   features: { ask: { image: Blob }; give: Embedded };
 }
 

@@ -18,16 +18,29 @@ export interface StartHooks {
 }
 
 /** What WebAssembly would meet as well. */
-const notTheDevice = new Set<DwsWebErrorCode>(['aborted', 'network']);
+const notTheDevice = new Set<DwsWebErrorCode>(['aborted', 'network', 'blocked']);
 
-async function startOn(device: Device, { onProgress, onEngine }: StartHooks): Promise<Started> {
+const isStuck = (error: unknown): error is DwsWebError =>
+  error instanceof DwsWebError && error.code === 'start-timeout';
+
+async function startOnce(device: Device, { onProgress, onEngine }: StartHooks, threads?: number): Promise<Started> {
   const engine = new Engine(onProgress);
   onEngine(engine);
   try {
-    return { engine, ...(await engine.load(folderUrl, device)) };
+    return { engine, ...(await engine.load(folderUrl, device, threads)) };
   } catch (error) {
     engine.close();
     throw error;
+  }
+}
+
+/** A start that does not end, which threads may bring about, is followed by one with a single thread in a new worker. */
+async function startOn(device: Device, hooks: StartHooks): Promise<Started> {
+  try {
+    return await startOnce(device, hooks);
+  } catch (error) {
+    if (!isStuck(error)) throw error;
+    return { ...(await startOnce(device, hooks, 1)), threadLimit: error.message };
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the page gives to the panel in which a person teaches the model. */
 import type { Features, WebModelInfo } from 'dws/web';
+import type { Head } from '../../../../src/web/learn-head.js';
 
 /** New embedding of an image: `features` [featDim], as the backbone gives them -> [embedDim], L2-normalized. */
 export type ApplyHead = (features: Float32Array) => Float32Array;
@@ -13,6 +14,12 @@ export interface LearnContext {
    */
   features(image: Blob): Promise<Features>;
   info: WebModelInfo;
+  /**
+   * Searches the gallery by a head that learned, or by the model's own again.
+   *
+   * @throws DwsWebError `no-features` where the gallery lacks what that takes; its message is for people
+   */
+  searchWith(head: Head | undefined): Promise<void>;
   /** The file that `info.head` has its offsets in. */
   headUrl: string;
 }

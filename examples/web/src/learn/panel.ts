@@ -8,6 +8,7 @@ import { Box, fewest } from './boxes.js';
 import type { Taught } from './boxes.js';
 import type { LearnContext } from './context.js';
 import { LossCurve } from './curve.js';
+import { LearnedHead } from './learned.js';
 import { Outcome } from './outcome.js';
 import './learn.css';
 
@@ -42,6 +43,7 @@ class LearnPanel {
   private readonly problem = make('p', { class: 'learn-problem' });
   private readonly curve = new LossCurve();
   private readonly results = make('div');
+  private readonly learned: LearnedHead;
   private trainer: Promise<HeadTrainer> | undefined;
   private stopping: AbortController | undefined;
   private outcome: Outcome | undefined;
@@ -54,6 +56,7 @@ class LearnPanel {
     const text =
       'Put images of two kinds or more into boxes. The last layer of the model learns from them to tell the kinds apart, ' +
       'here in the page: your images stay on your device.';
+    this.learned = new LearnedHead(context);
     this.hint.id = 'learn-hint';
     this.teach.setAttribute('aria-describedby', this.hint.id);
     this.problem.setAttribute('role', 'alert');
@@ -61,9 +64,10 @@ class LearnPanel {
     container.replaceChildren(
       make('p', { class: 'note', text }),
       this.place,
-      make('div', { class: 'learn-actions' }, this.teach, this.stop, this.addBox, this.reset),
+      make('div', { class: 'learn-actions' }, this.teach, this.stop, this.addBox, this.reset, this.learned.load),
       this.hint,
       this.problem,
+      this.learned.element,
       this.curve.element,
       this.results,
     );
@@ -90,7 +94,7 @@ class LearnPanel {
     this.boxes.at(-1)!.focus();
   }
 
-  /** What was learned was learned from other images: it goes. */
+  /** What is told of the boxes was told of other images: it goes. What was learned stays to be kept. */
   private change(): void {
     this.forget();
     for (const box of this.boxes) box.isRemovable = this.boxes.length > fewest.boxes;
@@ -112,6 +116,7 @@ class LearnPanel {
 
   private startOver(): void {
     for (const box of this.boxes.splice(0)) box.dispose();
+    this.learned.clear();
     this.made = 0;
     while (this.boxes.length < fewest.boxes) this.add();
     this.boxes[0]!.focus();
@@ -120,7 +125,7 @@ class LearnPanel {
 
   private setRunning(isRunning: boolean): void {
     for (const box of this.boxes) box.isLocked = isRunning;
-    this.addBox.disabled = this.reset.disabled = isRunning;
+    this.addBox.disabled = this.reset.disabled = this.learned.load.disabled = isRunning;
     this.stop.hidden = !isRunning;
     this.refresh();
   }
@@ -135,6 +140,8 @@ class LearnPanel {
       const trainer = await this.learn(taught, this.stopping.signal);
       this.outcome = new Outcome(taught, (features) => trainer.apply(features), this.context.features);
       this.results.replaceChildren(this.outcome.element);
+      const kinds = new Set(taught.map(({ label }) => label));
+      this.learned.set(trainer.head, `The last layer learned ${[...kinds].join(', ')} from ${taught.length} images.`);
       announce(this.outcome.summary);
     } catch (error) {
       this.problem.textContent = problemOf(error).text;

@@ -1,0 +1,12 @@
+/** The options of a command that runs a checkpoint's network, by the names that the runner has for them. */
+import { deviceOptions } from './device.js';
+import type { backboneModule } from './modules.js';
+import { moduleSources } from './modules.js';
+import type { OptionValues } from './options.js';
+import type { device } from './option-tables.js';
+
+/** @throws UserError as `deviceOptions` */
+export function inferenceOptions<V extends OptionValues<typeof device & typeof backboneModule>>(values: V) {
+  const { device: name, gpus, threads, backbone, ...rest } = values;
+  return { ...rest, ...deviceOptions({ device: name, gpus, threads }), modules: moduleSources({ backbone }) };
+}

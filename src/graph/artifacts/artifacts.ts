@@ -1,0 +1,225 @@
+/** The emitted models: what goes in and comes out of each is in artifacts/README.md. */
+import type { Value } from '../builder/builder.js';
+import { GraphBuilder } from '../builder/builder.js';
+import { InferenceLayers } from '../nn/inference.js';
+import { TensorMap } from '../nn/tensor-map.js';
+import { encodeModel } from '../onnx/schema.js';
+import { randomDropout } from '../ops/dropout.js';
+import type { NetworkOptions, TrainingOptions } from '../options.js';
+import { inPart } from '../declarations.js';
+import { requireUniforms } from '../parts/contracts.js';
+import type { Definitions, Parts } from '../parts/parts.js';
+import { backboneOf, partsOf } from '../parts/parts.js';
+import { stateTensors } from '../parts/state.js';
+import { unpack } from '../state/flat.js';
+import type { NetworkLayout } from '../state/state.js';
+import { describeNetwork } from '../step/describe.js';
+import { gradientNorm, skipNotFinite } from '../step/guard.js';
+import type { State } from '../step/loop.js';
+import { stepLoop } from '../step/loop.js';
+import { backboneFeatures, embed, embeddingHead, imagesToFeatures } from '../step/network.js';
+import type { StepParts } from '../step/step.js';
+import { trainingStep, tupleTensors } from '../step/step.js';
+import { beginUpdate } from '../step/update.js';
+
+/** How `training_model.onnx` takes its images: decoded bytes, or feature maps that are normalized already. */
+export type ImageInput = 'uint8-nhwc' | 'float32-nchw';
+
+/** How many random bytes dropout takes a step: one an element; 0 without dropout. */
+export const dropoutBytes = (layout: NetworkLayout, { dropout, batchSize }: TrainingOptions): number =>
+  dropout > 0 ? layout.dropoutCount * batchSize : 0;
+
+/** Shape of the random numbers that the sampling takes a step; null for none. */
+export const uniformsShape = ({ sampling }: Parts, options: TrainingOptions): number[] | null =>
+  sampling?.uniforms
+    ? inPart('sampling', () => {
+        const shape = sampling.uniforms!(options);
+        requireUniforms(shape);
+        return shape;
+      })
+    : null;
+
+/** Names of the loss's parameters that learn: each has a learning rate, the input `lr_NAME`. */
+export const learningParameters = ({ loss }: Pick<Parts, 'loss'>): string[] =>
+  (loss.parameters ?? []).filter(({ learns }) => learns).map(({ name }) => name);
+
+const rateNames = ({ loss }: Parts): string[] => (loss.parameters ?? []).map(({ name }) => name);
+
+const stateInputs = (g: GraphBuilder, layout: NetworkLayout, parts: Parts, wanted: (name: string) => boolean): State =>
+  Object.fromEntries(
+    stateTensors(layout, parts)
+      .filter(({ name }) => wanted(name))
+      .map(({ name, shape }) => [name, g.input(name, 'float32', shape)]),
+  );
+
+/** The loss's own parameters among the state. */
+const ownOf = (state: State, { loss }: Parts): State =>
+  Object.fromEntries((loss.parameters ?? []).map(({ name }) => [name, state[name]!]));
+
+/** Learning rates: `lr`, then `lr_NAME` of each of the loss's parameters. */
+function rateInputs(g: GraphBuilder, parts: Parts, shape: string[]): { network: Value; own: State } {
+  const network = g.input('lr', 'float32', shape);
+  const own = rateNames(parts).map((name) => [name, g.input(`lr_${name}`, 'float32', shape)]);
+  return { network, own: Object.fromEntries(own) as State };
+}
+
+function featureInput(g: GraphBuilder, options: TrainingOptions, input: ImageInput): Value {
+  const { batchSize, imageSize } = options;
+  if (input === 'uint8-nhwc') {
+    return imagesToFeatures(g, g.input('images', 'uint8', [batchSize, imageSize, imageSize, 3]), 'CNHW', options);
+  }
+  const images = g.input('images', 'float32', [batchSize, 3, imageSize, imageSize]);
+  return g.op('Transpose', [images], { perm: [1, 0, 2, 3] });
+}
+
+/** What a step of these options is made of, on normalized images [3, N, H, W]. */
+function stepParts(
+  g: GraphBuilder,
+  { features, dropout }: { features: Value; dropout: Value | null },
+  layout: NetworkLayout,
+  parts: Parts,
+  options: TrainingOptions,
+): StepParts {
+  return {
+    ...{ layout, loss: parts.loss, sampling: parts.sampling, batchK: options.batchK },
+    network: (layers) => embed(g, layers, features, options, parts.backbone),
+    mode: {
+      provider: options.provider,
+      batchNorm: options.freezeBn ? 'running' : 'batch',
+      dropout: dropout ? randomDropout(dropout, options.dropout) : undefined,
+    },
+  };
+}
+
+/**
+ * One step without the update.
+ *
+ * Inputs: `images`, `labels` int32 [N], `uniforms` [N, batchK - 1] (or what the sampling declares), `dropout` uint8
+ * [dropoutBytes] where there are some, `params`, `buffers`, and the loss's parameters (`beta`). Outputs: `loss`, its statistics
+ * (`pairs`; scalars), `embeddings` [N, embedDim], the tuples that depend on the batch (`negatives` int32 [N, batchK - 1]),
+ * `gradients` (as `params`), NAME_gradient for each of the loss's parameters that learns, `buffers_out`.
+ */
+export function buildTrainingModel(
+  options: TrainingOptions,
+  input: ImageInput = 'uint8-nhwc',
+  definitions: Definitions = {},
+): Uint8Array {
+  const g = new GraphBuilder(options.provider);
+  const parts = partsOf(options, definitions);
+  const layout = describeNetwork(options, definitions);
+  const features = featureInput(g, options, input);
+  const labels = g.input('labels', 'int32', [options.batchSize]);
+  const random = uniformsShape(parts, options);
+  const uniforms = random && g.input('uniforms', 'float32', random);
+  const bytes = dropoutBytes(layout, options);
+  const dropout = bytes ? g.input('dropout', 'uint8', [bytes]) : null;
+  const forward = ['params', 'buffers', ...rateNames(parts)];
+  const state = stateInputs(g, layout, parts, (name) => forward.includes(name));
+  const inputs = { labels, uniforms, params: state['params']!, buffers: state['buffers']!, own: ownOf(state, parts) };
+  const step = trainingStep(g, inputs, stepParts(g, { features, dropout }, layout, parts, options));
+  g.output('loss', step.loss);
+  for (const [name, value] of Object.entries(step.statistics)) g.output(name, value);
+  g.output('embeddings', step.embeddings);
+  for (const [name, value] of Object.entries(tupleTensors(step.tuples))) g.output(name, value);
+  g.output('gradients', step.gradient.params);
+  for (const [name, value] of Object.entries(step.gradient.own)) g.output(`${name}_gradient`, value);
+  g.output('buffers_out', step.buffers);
+  return encodeModel(g.model('training'));
+}
+
+/**
+ * One update. Inputs: `gradients`, NAME_gradient for each of the loss's parameters that learns, `lr`, `lr_NAME` (scalars) and the
+ * state but for `buffers`; outputs: NAME_out for each of it.
+ */
+export function buildOptimizerModel(options: TrainingOptions, definitions: Definitions = {}): Uint8Array {
+  const g = new GraphBuilder(options.provider);
+  const parts = partsOf(options, definitions);
+  const layout = describeNetwork(options, definitions);
+  const params = g.input('gradients', 'float32', [layout.paramCount]);
+  const learning = (parts.loss.parameters ?? []).filter(({ learns }) => learns);
+  const own = learning.map(({ name, shape }) => [name, g.input(`${name}_gradient`, 'float32', shape)]);
+  const learningRate = rateInputs(g, parts, []);
+  const state = stateInputs(g, layout, parts, (name) => name !== 'buffers');
+  const { clipNorm } = options;
+  const tensors = clipNorm === undefined ? [] : [...unpack(g, params, layout.params).values()];
+  const norm = gradientNorm(g, tensors, { clipNorm });
+  const gradient = { params, own: Object.fromEntries(own) as State };
+  const update = beginUpdate(g, state, layout, parts, options)({ gradient, learningRate, norm });
+  const next = { ...state, ...update };
+  for (const [name, value] of Object.entries(next)) g.output(`${name}_out`, value);
+  return encodeModel(g.model('optimizer'));
+}
+
+/**
+ * K whole steps in one Loop; K is the first dimension of the data.
+ *
+ * Inputs: `images` uint8 [steps, N, H, W, 3], `labels` int32 [steps, N], `uniforms` [steps, N, batchK - 1] (or what the sampling
+ * declares), `dropout` uint8 [steps, dropoutBytes] where there are some, `lr` and `lr_NAME` of the loss's parameters [steps],
+ * and the state by name. Outputs: NAME_out for each state tensor, `losses` [steps], the loss's statistics [steps] (`pairs`
+ * int32), and with clipping or skipping `gradient_norms` [steps], before the clipping.
+ */
+export function buildTrainLoop(options: TrainingOptions, definitions: Definitions = {}): Uint8Array {
+  const g = new GraphBuilder(options.provider);
+  const parts = partsOf(options, definitions);
+  const layout = describeNetwork(options, definitions);
+  const { batchSize, imageSize } = options;
+  const images = g.input('images', 'uint8', ['steps', batchSize, imageSize, imageSize, 3]);
+  const labels = g.input('labels', 'int32', ['steps', batchSize]);
+  const random = uniformsShape(parts, options);
+  const uniforms = random && g.input('uniforms', 'float32', ['steps', ...random]);
+  const bytes = dropoutBytes(layout, options);
+  const dropout = bytes ? g.input('dropout', 'uint8', ['steps', bytes]) : null;
+  const rates = rateInputs(g, parts, ['steps']);
+  const initial = stateInputs(g, layout, parts, () => true);
+  stepLoop(g, labels, initial, (body, row, before) => {
+    const update = beginUpdate(body, before, layout, parts, options);
+    const features = imagesToFeatures(body, row(images), 'CNHW', options);
+    const data = { labels: row(labels), uniforms: uniforms && row(uniforms) };
+    const made = stepParts(body, { features, dropout: dropout && row(dropout) }, layout, parts, options);
+    const state = { params: before['params']!, buffers: before['buffers']!, own: ownOf(before, parts) };
+    const step = trainingStep(body, { ...data, ...state }, made);
+    const { loss, statistics } = step;
+    const norm = gradientNorm(body, step.gradient.tensors, options);
+    const network = row(rates.network);
+    const own = Object.fromEntries(learningParameters(parts).map((name) => [name, row(rates.own[name]!)]));
+    const learningRate = { network, own };
+    const moved = update({ gradient: step.gradient, learningRate, norm });
+    const after = { ...before, ...moved, buffers: step.buffers };
+    const kept = skipNotFinite(body, { before, after, loss, norm }, options);
+    return { state: kept, loss, rows: { ...statistics, ...(norm && { gradient_norms: norm }) } };
+  });
+  return encodeModel(g.model('train_loop'));
+}
+
+interface Embedded {
+  features: Value;
+  embeddings: Value;
+}
+
+function evaluation(g: GraphBuilder, network: NetworkOptions, definitions: Definitions): Embedded {
+  const layout = describeNetwork(network, definitions);
+  const { imageSize } = network;
+  const images = g.input('images', 'uint8', ['batch', imageSize, imageSize, 3]);
+  const params = unpack(g, g.input('params', 'float32', [layout.paramCount]), layout.params);
+  const buffers = unpack(g, g.input('buffers', 'float32', [layout.bufferCount]), layout.buffers);
+  const layers = new InferenceLayers(g, new TensorMap(params, buffers));
+  const planes = imagesToFeatures(g, images, 'NCHW', network);
+  const features = backboneFeatures(layers, planes, network, backboneOf(network, definitions));
+  return { features, embeddings: embeddingHead(g, layers, features, network.embedDim) };
+}
+
+/** Inputs: `images` uint8 [batch, H, W, 3], `params`, `buffers`. Output: `embeddings` [batch, embedDim]. */
+export function buildEvalModel(network: NetworkOptions, definitions: Definitions = {}): Uint8Array {
+  const g = new GraphBuilder();
+  g.output('embeddings', evaluation(g, network, definitions).embeddings);
+  return encodeModel(g.model('eval'));
+}
+
+/** `buildEvalModel` with another output: `features` [batch, featDim], what the last linear layer takes. */
+export function buildFeaturesModel(network: NetworkOptions, definitions: Definitions = {}): Uint8Array {
+  const g = new GraphBuilder();
+  const { features, embeddings } = evaluation(g, network, definitions);
+  g.output('embeddings', embeddings);
+  g.output('features', features);
+  return encodeModel(g.model('features'));
+}

@@ -1,0 +1,112 @@
+/**
+ * Layers for training: feature maps laid out (C, N, H, W), in which a 1x1 convolution is one matrix product and a channel
+ * one contiguous row; every layer is differentiable.
+ */
+import type { GraphBuilder, Value } from '../builder/builder.js';
+import type { ElementwiseOperator } from './elementwise.js';
+import { elementwise } from './elementwise.js';
+import type { ConvOptions, Layers, LinearOptions, ParameterSource, PoolOptions } from './layers.js';
+import { batchNormParams, convGeometry, convParams, linearParams, poolGeometry } from './layers.js';
+import { add, mul, relu } from '../ops/arithmetic.js';
+import { conv2d } from '../ops/conv.js';
+import type { Dropout } from '../ops/dropout.js';
+import { linear } from '../ops/linear.js';
+import { batchNormFrozen, batchNormTraining, bnDefaults } from '../ops/norm.js';
+import { adaptiveAvgPool2d, avgPool2d, maxPool2d } from '../ops/pool.js';
+import { concat, reshape, transpose } from '../ops/shape.js';
+import type { Provider } from '../options.js';
+
+/** `batch`: batch statistics, running ones updated; `running`: running statistics, not updated. */
+export type BatchNormMode = 'batch' | 'running';
+
+export interface TrainingMode {
+  provider: Provider;
+  /** Default: `batch`. */
+  batchNorm?: BatchNormMode;
+  /** None unless given. */
+  dropout?: Dropout;
+}
+
+export class TrainingLayers implements Layers {
+  /** New running statistics by name, filled as the model is built. */
+  readonly newBuffers = new Map<string, Value>();
+
+  constructor(
+    private readonly g: GraphBuilder,
+    private readonly source: ParameterSource,
+    private readonly mode: TrainingMode,
+  ) {}
+
+  scope<T>(name: string, body: () => T): T {
+    return this.g.scope(name, body);
+  }
+
+  channels(x: Value): number {
+    return x.shape[0] as number;
+  }
+
+  conv2d(name: string, x: Value, options: ConvOptions): Value {
+    return this.scope(name, () => {
+      const { weight, bias } = convParams(this.source, this.g.path, this.channels(x), options);
+      return conv2d(this.g, x, weight, bias, convGeometry(options), this.mode.provider);
+    });
+  }
+
+  batchNorm2d(name: string, x: Value, epsilon: number = bnDefaults.epsilon): Value {
+    return this.scope(name, () => {
+      const path = this.g.path;
+      const params = batchNormParams(this.source, path, this.channels(x));
+      if (this.mode.batchNorm === 'running') return batchNormFrozen(this.g, x, params, epsilon);
+      const { y, runningMean, runningVar } = batchNormTraining(this.g, x, params, epsilon);
+      this.newBuffers.set(`${path}.running_mean`, runningMean).set(`${path}.running_var`, runningVar);
+      return y;
+    });
+  }
+
+  relu(x: Value): Value {
+    return relu(this.g, x);
+  }
+
+  elementwise(operator: ElementwiseOperator, x: Value): Value {
+    return elementwise(this.g, operator, x);
+  }
+
+  mul(a: Value, b: Value): Value {
+    return mul(this.g, a, b);
+  }
+
+  dropout(x: Value): Value {
+    return this.mode.dropout?.(this.g, x) ?? x;
+  }
+
+  add(a: Value, b: Value): Value {
+    return add(this.g, a, b);
+  }
+
+  concat(xs: readonly Value[]): Value {
+    return concat(this.g, xs, 0);
+  }
+
+  maxPool2d(x: Value, options: PoolOptions): Value {
+    return maxPool2d(this.g, x, poolGeometry(options), this.mode.provider);
+  }
+
+  avgPool2d(x: Value, options: PoolOptions): Value {
+    return avgPool2d(this.g, x, poolGeometry(options));
+  }
+
+  adaptiveAvgPool2d(x: Value, size: number): Value {
+    return adaptiveAvgPool2d(this.g, x, [size, size]);
+  }
+
+  flatten(x: Value): Value {
+    return reshape(this.g, transpose(this.g, x, [1, 0, 2, 3]), [x.shape[1] as number, -1]);
+  }
+
+  linear(name: string, x: Value, options: LinearOptions): Value {
+    return this.scope(name, () => {
+      const { weight, bias } = linearParams(this.source, this.g.path, x.shape[1] as number, options);
+      return linear(this.g, x, weight, bias);
+    });
+  }
+}

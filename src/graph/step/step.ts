@@ -1,0 +1,113 @@
+/** One training step as a graph, from images to gradients. */
+import type { GraphBuilder } from '../builder/builder.js';
+import { inPart } from '../declarations.js';
+import { listing } from '../builder/listing.js';
+import { gradients } from '../builder/gradients.js';
+import type { LossOutputs } from '../losses/loss.js';
+import type { Layers } from '../nn/layers.js';
+import { TensorMap } from '../nn/tensor-map.js';
+import type { TrainingMode } from '../nn/training.js';
+import { TrainingLayers } from '../nn/training.js';
+import type { Value } from '../onnx/nodes.js';
+import type { Parts } from '../parts/parts.js';
+import type { Tuples } from '../samplings/sampling.js';
+import { pack, unpack } from '../state/flat.js';
+import type { NetworkLayout } from '../state/state.js';
+import { requireOutputs, requireTuples } from './returned.js';
+import { writePart } from './write-part.js';
+
+export interface StepInputs {
+  /** int32 [N] */
+  labels: Value;
+  /** float32 of the shape that the sampling declares; null when it declares none. */
+  uniforms: Value | null;
+  /** The flat parameters and running statistics. */
+  params: Value;
+  buffers: Value;
+  /** The state that the loss's parameters are in, by name. */
+  own: Readonly<Record<string, Value>>;
+}
+
+/** What a step is made of. */
+export interface StepParts extends Pick<Parts, 'loss' | 'sampling'> {
+  /** Writes the layers: -> [N, embedDim], L2-normalized. */
+  network: (layers: Layers) => Value;
+  layout: NetworkLayout;
+  mode: TrainingMode;
+  batchK: number;
+}
+
+export interface StepOutputs extends LossOutputs {
+  embeddings: Value;
+  tuples: Tuples | null;
+  /** The flat running statistics after this batch. */
+  buffers: Value;
+  /** Flat, the tensors in it, and of those of the loss's parameters that learn, by name. */
+  gradient: { params: Value; tensors: Value[]; own: Record<string, Value> };
+}
+
+/** @throws Error where the loss is not made of the embeddings at all */
+function requireEmbeddings(g: GraphBuilder, loss: Value, embeddings: Value): void {
+  if (g.madeFrom(loss).has(embeddings.name)) return;
+  throw new Error(
+    'the loss does not depend on the embeddings: nothing that it is made of comes from them, so that nothing could learn',
+  );
+}
+
+export function trainingStep(g: GraphBuilder, inputs: StepInputs, parts: StepParts): StepOutputs {
+  const { labels, uniforms, own } = inputs;
+  const { layout, network, sampling, loss: definition, mode, batchK } = parts;
+
+  // Forward: every parameter learns, the running statistics are read and renewed.
+  const params = new Map([...unpack(g, inputs.params, layout.params)].map(([name, value]) => [name, g.watch(value)]));
+  const running = unpack(g, inputs.buffers, layout.buffers);
+  const layers = new TrainingLayers(g, new TensorMap(params, running), mode);
+  const embeddings = network(layers);
+  const renewed = layout.buffers.map(({ name }) => layers.newBuffers.get(name) ?? running.get(name)!);
+  const buffers = pack(g, renewed);
+
+  // Which tuples the loss looks at; no gradient flows through the choice.
+  const fixed = { embeddings: sampling ? g.scope('sampling', () => g.stopGradient(embeddings)) : embeddings, labels };
+  const tuples =
+    sampling &&
+    writePart(g, 'sampling', 'sampling', () => {
+      const inputs = listing('inputs', { ...fixed, batchK, reference: fixed, uniforms });
+      const chosen = sampling.sample(g, inputs);
+      const rows = fixed.embeddings.shape[0] as number;
+      requireTuples(chosen, sampling.kind, { embeddings: rows, reference: rows });
+      return chosen;
+    });
+
+  // The loss, of the embeddings and its own parameters.
+  const learning = (definition.parameters ?? []).filter(({ learns }) => learns).map(({ name }) => name);
+  const watched = learning.map((name) => [name, g.watch(own[name]!)] as const);
+  const parameters = listing(
+    'parameters',
+    { ...own, ...Object.fromEntries(watched) },
+    ' (what create returns as parameters)',
+  );
+  const reference = { embeddings, labels };
+  const outputs = writePart(g, 'loss', 'loss', () => {
+    const inputs = listing('inputs', { embeddings, labels, batchK, reference, tuples, parameters });
+    const made = definition.loss(g, inputs);
+    requireOutputs(made, Object.keys(own));
+    requireEmbeddings(g, made.loss, embeddings);
+    return made;
+  });
+
+  // Backward: from the loss to every parameter.
+  const targets = [...params.values(), ...watched.map(([, value]) => value)];
+  const called = [...params.keys(), ...learning.map((name) => `the parameter ${name}`)];
+  const all = inPart('loss', () => g.untracked(() => gradients(g, outputs.loss, targets, called)));
+  const tensors = all.slice(0, params.size);
+  const ofOwn = Object.fromEntries(learning.map((name, i) => [name, all[params.size + i]!]));
+  return { ...outputs, embeddings, tuples, buffers, gradient: { params: pack(g, tensors), tensors, own: ofOwn } };
+}
+
+/** Those of the tuples' tensors that depend on the batch, by name. */
+export const tupleTensors = (tuples: Tuples | null): Record<string, Value> =>
+  Object.fromEntries(
+    Object.entries(tuples ?? {}).filter(
+      (entry): entry is [string, Value] => typeof entry[1] === 'object' && 'name' in entry[1],
+    ),
+  );

@@ -1,0 +1,219 @@
+/**
+ * Writing files so that a reader, a crash or a full disk never meets half of one: a temporary file in the same folder,
+ * synced, then renamed over the old one.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, realpath, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { destinationOf, writeInto } from './destination.js';
+import { fileError } from './file-errors.js';
+
+export { causeCode, errorCode, fileError } from './file-errors.js';
+export { openToRead, readText, readWholeFile } from './reading.js';
+
+/** Marks the temporary files of this module, so that what a killed process left can be told from the user's files. */
+const TEMPORARY = /\.[0-9a-f]{12}\.tmp$/;
+
+/** What the file is to be called whose temporary name this is; undefined for other names. */
+export const finalName = (name: string): string | undefined =>
+  TEMPORARY.test(name) ? name.replace(TEMPORARY, '') : undefined;
+
+export const isTemporaryFile = (name: string): boolean => TEMPORARY.test(name);
+
+/** A name beside `path` that nothing has. */
+export const temporaryName = (path: string): string => `${path}.${randomBytes(6).toString('hex')}.tmp`;
+
+/** Bytes a single write: the system call takes less than 2 GiB, and between writes the event loop turns. */
+const WRITE_BYTES = 64 * 2 ** 20;
+
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < chunk.length;) {
+    const { bytesWritten } = await file.write(chunk, offset, Math.min(WRITE_BYTES, chunk.length - offset));
+    offset += bytesWritten;
+  }
+}
+
+/** Makes what happened to names in `folder` survive a power cut. Windows can't open folders, and its renames are journaled. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Runs `fill` on a temporary name beside `path` and renames the result to `path`; the temporary name never stays. */
+async function replaceFile(path: string, fill: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = temporaryName(path);
+  try {
+    await fill(temporary);
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    throw fileError(`can't write ${path}`, error);
+  } finally {
+    // Also after success: a rename between two names of one file leaves both.
+    await rm(temporary, { force: true }).catch(() => undefined);
+  }
+}
+
+/** Text (UTF-8), bytes, or chunks of bytes that are written one after the other. */
+export type FileContent = string | Uint8Array | Iterable<Uint8Array>;
+
+function chunksOf(content: FileContent): Iterable<Uint8Array> {
+  const whole = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+  return whole instanceof Uint8Array ? [whole] : whole;
+}
+
+async function writeChunks(file: FileHandle, content: FileContent): Promise<void> {
+  for (const chunk of chunksOf(content)) await writeAll(file, chunk);
+}
+
+/**
+ * Writes a whole file in a folder of this program's, or leaves what was there: readers see the old content or the new, and after
+ * it returns the new content is on the disk. Whatever has the name is replaced, a link as well: a folder that comes from elsewhere
+ * leads no writing out of it.
+ *
+ * @param requireOurs called when only the new name is missing; what it throws leaves the old content
+ * @throws UserError naming the path and the reason: full disk, missing permission, missing folder ...
+ */
+export async function writeOwnFile(
+  path: string,
+  content: FileContent,
+  requireOurs?: () => Promise<void>,
+): Promise<void> {
+  await replaceFile(path, async (temporary) => {
+    const file = await open(temporary, 'wx');
+    try {
+      await writeChunks(file, content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await requireOurs?.();
+  });
+}
+
+/**
+ * Writes an output where a person has asked for it: like `writeOwnFile`, but where a link has the name, the file that it leads to
+ * is replaced and the link stays, and what is no file (`/dev/null`, a pipe) is written into.
+ *
+ * @throws UserError naming the path and the reason
+ */
+export async function writeFileAtomic(path: string, content: FileContent): Promise<void> {
+  try {
+    const { target, isFile } = await destinationOf(path);
+    if (isFile) await writeOwnFile(target, content);
+    else await writeInto(target, (file) => writeChunks(file, content));
+  } catch (error) {
+    throw fileError(`can't write ${path}`, error);
+  }
+}
+
+/**
+ * Makes sure that an output can be written, before the work that it is the end of.
+ *
+ * @throws UserError naming the path and the reason
+ */
+export async function ensureWritableFile(path: string): Promise<void> {
+  const { target, isFile } = await destinationOf(path).catch((error: unknown) => {
+    throw fileError(`can't write ${path}`, error);
+  });
+  if (isFile) await ensureWritableFolder(dirname(target));
+}
+
+/**
+ * Gives a file that is already on the disk a second name, replacing what has it; a copy where the file system has no
+ * hard links. Safe for files that are only ever replaced, never written to in place.
+ *
+ * @throws UserError naming the path and the reason
+ */
+export async function linkFileAtomic(from: string, to: string): Promise<void> {
+  await replaceFile(to, async (temporary) => {
+    try {
+      await link(await realpath(from), temporary);
+    } catch {
+      await copyFile(from, temporary);
+      const file = await open(temporary, 'r+');
+      try {
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+    }
+  });
+}
+
+/** Those folders of a path that are not there, the innermost first. */
+function missingFolders(path: string): string[] {
+  const missing: string[] = [];
+  for (let folder = resolve(path); !existsSync(folder); folder = dirname(folder)) missing.push(folder);
+  return missing;
+}
+
+/**
+ * Creates a folder with its parents, which a power cut does not take away again. One by one: where nothing can be made, as in /proc,
+ * Node.js tries without end when it is to make parents too, and of a read-only file system says only that there is no such folder.
+ *
+ * @throws the operating system's error
+ */
+async function makeFolder(path: string): Promise<void> {
+  const isFolder = (folder: string) =>
+    stat(folder).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+  if (await isFolder(path)) return;
+  const missing = missingFolders(path);
+  for (const folder of missing.length > 0 ? missing.reverse() : [path]) {
+    try {
+      await mkdir(folder);
+    } catch (error) {
+      // Somebody else may have made it meanwhile.
+      if (!(await isFolder(folder))) throw error;
+    }
+    await syncFolder(dirname(folder));
+  }
+}
+
+/** @throws UserError naming the path and the reason when it can't be created */
+export async function ensureFolder(path: string): Promise<void> {
+  await makeFolder(path).catch((error: unknown) => {
+    throw fileError(`can't create the folder ${path}`, error);
+  });
+}
+
+/**
+ * Creates a folder, with its parents, where there is none, and tries a write in it.
+ *
+ * @throws UserError naming the path and the reason when it can't be created or written to
+ */
+export async function ensureWritableFolder(path: string): Promise<void> {
+  try {
+    await makeFolder(path);
+    const probe = temporaryName(`${path}/probe`);
+    await (await open(probe, 'wx')).close();
+    await unlink(probe);
+  } catch (error) {
+    throw fileError(`can't write to the folder ${path}`, error);
+  }
+}
+
+/**
+ * Makes sure that `ensureWritableFolder` would succeed, and leaves nothing of that.
+ *
+ * @throws UserError as `ensureWritableFolder`
+ */
+export async function tryWritableFolder(path: string): Promise<void> {
+  const missing = missingFolders(path);
+  try {
+    await ensureWritableFolder(path);
+  } finally {
+    // What somebody has put something into meanwhile stays.
+    for (const folder of missing) await rmdir(folder).catch(() => undefined);
+  }
+}

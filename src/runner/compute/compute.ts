@@ -1,0 +1,188 @@
+/**
+ * ONNX Runtime's sessions and the tensors that stay with them from run to run (the training state): what runs in the
+ * compute thread. Graphs are built here as well, and initial weights made, since both take seconds for large networks.
+ */
+import ort from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
+import { buildEvalModel, buildFeaturesModel, buildTrainLoop } from '../../graph/artifacts/artifacts.js';
+import { describeNetwork, describeState, initialState } from '../../graph/step/describe.js';
+import type { NetworkOptions, TrainingOptions } from '../../graph/options.js';
+import { buildNearestCenterModel } from '../../graph/artifacts/nearest-center.js';
+import { buildRelevanceModel } from '../../graph/artifacts/relevance.js';
+import type { RetrievalOptions } from '../../graph/artifacts/retrieval.js';
+import { buildRetrievalModel } from '../../graph/artifacts/retrieval.js';
+import type { SamplingOptions } from '../../graph/samplings/distance-weighted.js';
+import { buildSamplingModel } from '../../graph/samplings/distance-weighted.js';
+import type { Definitions } from '../../graph/parts/parts.js';
+import { UserError } from '../base/errors.js';
+import { blamed, blamedNode, blaming } from '../modules/blame.js';
+import type { Blueprint } from '../modules/blueprint.js';
+import { blueprintOf } from '../modules/blueprint.js';
+import type { LoadedModules, ModuleSources } from '../modules/kinds.js';
+import { loadModules } from '../modules/load.js';
+import { openTrainLoop, runInPlace } from './in-place.js';
+import { openSession } from './session.js';
+import { memoryError } from './out-of-memory.js';
+import type { DeviceOptions } from '../options/run-options.js';
+
+/** The graphs that a compute thread can open, and what each is built from. */
+export interface GraphOptions {
+  train_loop: TrainingOptions;
+  eval_model: NetworkOptions;
+  features_model: NetworkOptions;
+  retrieval: RetrievalOptions;
+  relevance: RetrievalOptions;
+  nearest_center: { dim: number };
+  sampling: SamplingOptions;
+}
+
+export type GraphName = keyof GraphOptions;
+
+type Open<Options> = (options: Options, device: DeviceOptions, definitions: Definitions) => Promise<InferenceSession>;
+
+const openers: { [Name in GraphName]: Open<GraphOptions[Name]> } = {
+  train_loop: openTrainLoop,
+  eval_model: (options, device, definitions) => openSession(buildEvalModel(options, definitions), device),
+  features_model: (options, device, definitions) => openSession(buildFeaturesModel(options, definitions), device),
+  retrieval: (options, device) => openSession(buildRetrievalModel(options), device),
+  relevance: (options, device) => openSession(buildRelevanceModel(options), device),
+  nearest_center: (options, device) => openSession(buildNearestCenterModel(options), device),
+  sampling: (options, device) => openSession(buildSamplingModel(options), device),
+};
+
+/** The graphs that modules may be part of, made again to find a node of theirs. */
+const builders: { [Name in GraphName]?: (options: GraphOptions[Name], definitions: Definitions) => unknown } = {
+  train_loop: buildTrainLoop,
+  eval_model: buildEvalModel,
+  features_model: buildFeaturesModel,
+};
+
+/** A tensor as it travels between threads. */
+export interface PlainTensor {
+  data: Float32Array | Float64Array | Int32Array | Uint8Array;
+  dims: number[];
+}
+
+export type PlainTensors = Record<string, PlainTensor>;
+
+export interface RunResult {
+  /** The outputs, but for those that replaced held tensors. */
+  outputs: PlainTensors;
+  /** How long ONNX Runtime ran. */
+  seconds: number;
+}
+
+const toTensor = ({ data, dims }: PlainTensor): ort.Tensor => {
+  if (data instanceof Float32Array) return new ort.Tensor('float32', data, dims);
+  if (data instanceof Float64Array) return new ort.Tensor('float64', data, dims);
+  return data instanceof Int32Array ? new ort.Tensor('int32', data, dims) : new ort.Tensor('uint8', data, dims);
+};
+
+function explain(error: unknown, graph: string, { device }: DeviceOptions): Error {
+  const where = `${graph} on ${device}`;
+  const message = error instanceof Error ? error.message : String(error);
+  return memoryError(error, where) ?? new Error(`${where}: ${message}`, { cause: error });
+}
+
+export class Compute {
+  private readonly sessions = new Map<GraphName, InferenceSession>();
+  private readonly built = new Map<GraphName, unknown>();
+  private readonly held = new Map<string, ort.Tensor>();
+
+  private readonly modules: Promise<LoadedModules>;
+
+  /** @param modules to load: those that the graphs' options name, each as it was when its run was opened */
+  constructor(
+    private readonly device: DeviceOptions,
+    modules: ModuleSources = {},
+  ) {
+    this.modules = loadModules(modules);
+    // Told when a graph is opened.
+    this.modules.catch(() => undefined);
+  }
+
+  /** Builds a graph and opens it, in place of one of its name. @throws UserError when the device can't be used */
+  async open<Name extends GraphName>(graph: Name, options: GraphOptions[Name]): Promise<void> {
+    await this.release(graph);
+    const { definitions, facts } = await this.modules;
+    this.built.set(graph, options);
+    try {
+      this.sessions.set(graph, await openers[graph](options, this.device, definitions));
+    } catch (error) {
+      throw error instanceof UserError ? error : (blamed(error, facts) ?? (await this.explained(error, graph)));
+    }
+  }
+
+  /** What this thread makes of the modules, to be compared with what others make of them. */
+  async blueprint(options: TrainingOptions): Promise<Blueprint> {
+    const { definitions, facts } = await this.modules;
+    return blaming({ facts }, () => blueprintOf(options, definitions));
+  }
+
+  /** Keeps tensors: they are inputs of every graph that has an input of their name and is run without it. */
+  hold(tensors: PlainTensors): void {
+    for (const [name, tensor] of Object.entries(tensors)) this.held.set(name, toTensor(tensor));
+  }
+
+  /** Holds the state that a training begins with. */
+  async initialize(options: TrainingOptions, seed: number): Promise<void> {
+    const { definitions } = await this.modules;
+    const layout = describeNetwork(options, definitions);
+    const state = initialState(options, seed, layout, definitions);
+    for (const { name, shape } of describeState(options, layout, definitions)) {
+      this.hold({ [name]: { data: state[name]!, dims: shape } });
+    }
+  }
+
+  /**
+   * Runs an open graph. An output NAME_out is written into the held tensor NAME.
+   *
+   * @throws UserError when the device has not enough memory; held tensors are then as before
+   */
+  async run(graph: GraphName, feeds: PlainTensors): Promise<RunResult> {
+    const session = this.sessions.get(graph);
+    if (!session) throw new Error(`${graph} is not open`);
+    const inputs = Object.fromEntries(
+      session.inputNames.map((name) => {
+        const tensor = feeds[name] ? toTensor(feeds[name]) : this.held.get(name);
+        if (!tensor) throw new Error(`${graph}: input ${name} is neither given nor held`);
+        return [name, tensor];
+      }),
+    );
+    const started = performance.now();
+    const results = await runInPlace(session, inputs, Object.fromEntries(this.held)).catch(async (error: unknown) => {
+      throw await this.explained(error, graph);
+    });
+    const seconds = (performance.now() - started) / 1000;
+    const plain = ({ data, dims }: ort.Tensor): PlainTensor => ({ data: data as PlainTensor['data'], dims: [...dims] });
+    const outputs = Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, plain(tensor)]));
+    return { outputs, seconds };
+  }
+
+  /** What ONNX Runtime has thrown, as an error that says where it comes from. */
+  private async explained(error: unknown, graph: GraphName): Promise<Error> {
+    const { definitions, facts } = await this.modules;
+    const build = builders[graph] as ((options: unknown, definitions: Definitions) => unknown) | undefined;
+    const again = () => void build?.(this.built.get(graph), definitions);
+    const told = explain(error, graph, this.device);
+    return told instanceof UserError ? told : (blamedNode(error, facts, again) ?? told);
+  }
+
+  /** Copies of held float32 tensors. */
+  read(names: string[]): Record<string, Float32Array<ArrayBuffer>> {
+    return Object.fromEntries(names.map((name) => [name, new Float32Array(this.held.get(name)!.data as Float32Array)]));
+  }
+
+  /** Closes a graph and gives its working memory back; nothing when it is not open. */
+  async release(graph: GraphName): Promise<void> {
+    const session = this.sessions.get(graph);
+    this.sessions.delete(graph);
+    await session?.release();
+  }
+
+  /** Closes everything. */
+  async close(): Promise<void> {
+    for (const graph of this.sessions.keys()) await this.release(graph);
+    this.held.clear();
+  }
+}

@@ -1,0 +1,137 @@
+/** ONNX Runtime sessions on a device. A device that can't be had is an error that says how to get it, never the CPU. */
+import { statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import ort from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
+import { GraphBuilder } from '../../graph/builder/builder.js';
+import { encodeModel } from '../../graph/onnx/schema.js';
+import type { Provider } from '../../graph/options.js';
+import { UserError } from '../base/errors.js';
+import type { DeviceOptions } from '../options/run-options.js';
+
+type SessionOptions = InferenceSession.SessionOptions;
+
+/** Folder of the installed onnxruntime-node; its main file is in `dist`. */
+const packageFolder = path.resolve(createRequire(import.meta.url).resolve('onnxruntime-node'), '../..');
+const bindingFolder = path.join(packageFolder, 'bin/napi-v6', process.platform, process.arch);
+
+const installCuda =
+  `Install it with\n  node ${path.join(path.relative('', packageFolder), 'script/install.js')} --onnxruntime-node-install\n` +
+  `and put the libraries of CUDA 12 and cuDNN 9 on the library path (LD_LIBRARY_PATH).`;
+
+const cudaLibrary = 'libonnxruntime_providers_cuda.so';
+
+/** Empty files keep the provider from being fetched when dws is installed: see scripts/preinstall.mjs. */
+const hasContent = (file: string): boolean => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
+
+/** Why CUDA can't be there, found out without ONNX Runtime, which only says that it failed to load a shared library. */
+function cudaProblem(): string | undefined {
+  const machine = `${process.platform} ${process.arch}`;
+  if (machine !== 'linux x64') return `onnxruntime-node has a CUDA provider for linux x64 only, this is ${machine}.`;
+  if (hasContent(path.join(bindingFolder, cudaLibrary))) return undefined;
+  return `ONNX Runtime's CUDA provider is not installed (${cudaLibrary} is not beside onnxruntime-node's binding). ${installCuda}`;
+}
+
+interface ProviderEntry {
+  providers: (device: DeviceOptions) => NonNullable<SessionOptions['executionProviders']>;
+  /** What is known to be missing before a session is tried. */
+  problem: () => string | undefined;
+  /** What to do when a session can't be opened. */
+  advice: string;
+}
+
+const providerTable: Record<Provider, ProviderEntry> = {
+  cpu: { providers: () => ['cpu'], problem: () => undefined, advice: 'Reinstall it: npm install onnxruntime-node' },
+  cuda: {
+    providers: ({ deviceId }) => [{ name: 'cuda', deviceId }],
+    problem: cudaProblem,
+    advice:
+      'Its provider needs an NVIDIA GPU with its driver (nvidia-smi lists the devices), and the libraries of CUDA 12 and ' +
+      `cuDNN 9 on the library path (LD_LIBRARY_PATH). If the provider is another one than the installed onnxruntime-node's, reinstall both. ${installCuda}`,
+  },
+  webgpu: {
+    providers: () => ['webgpu'],
+    problem: () => undefined,
+    advice: 'WebGPU needs a GPU whose driver speaks Vulkan (Linux), Direct3D 12 (Windows) or Metal (macOS).',
+  },
+};
+
+const firstLine = (error: unknown): string => String(error instanceof Error ? error.message : error).split('\n')[0]!;
+
+/**
+ * - memory pattern: doubles the peak memory of the training loop
+ * - log severity 4: nothing short of fatal; errors are thrown, warnings are about nodes that are on the CPU on purpose
+ */
+const sessionOptions = (device: DeviceOptions): SessionOptions => ({
+  executionProviders: providerTable[device.device].providers(device),
+  intraOpNumThreads: device.threads,
+  interOpNumThreads: 1,
+  enableMemPattern: false,
+  logSeverityLevel: 4,
+});
+
+/** x + 1 */
+function probeModel(): Uint8Array {
+  const g = new GraphBuilder();
+  g.output('y', g.op('Add', [g.input('x', 'float32', [2]), g.scalar(1)]));
+  return encodeModel(g.model('probe'));
+}
+
+const create = (model: Uint8Array | string, options: SessionOptions): Promise<InferenceSession> =>
+  typeof model === 'string' ? ort.InferenceSession.create(model, options) : ort.InferenceSession.create(model, options);
+
+/** Looks whether a device's provider is installed, without opening it. @throws UserError saying how to install it */
+export function requireProvider({ device }: DeviceOptions): void {
+  const problem = providerTable[device].problem();
+  if (problem !== undefined) throw new UserError(`--device ${device}: ${problem}`);
+}
+
+/** Opens and runs a tiny model. @throws UserError when that fails */
+async function probe(device: DeviceOptions): Promise<void> {
+  requireProvider(device);
+  try {
+    const session = await create(probeModel(), sessionOptions(device));
+    const { y } = await session.run({ x: new ort.Tensor('float32', Float32Array.of(1, 2), [2]) });
+    await session.release();
+    if (String(y!.data) !== '2,3') throw new Error(`1 + [1, 2] came out as [${String(y!.data)}]`);
+  } catch (error) {
+    const which = device.device === 'cuda' ? ` on CUDA device ${device.deviceId}` : '';
+    const { advice } = providerTable[device.device];
+    const message = `--device ${device.device}: ONNX Runtime can't open a session${which}: ${firstLine(error)}\n${advice}`;
+    throw new UserError(message, { cause: error });
+  }
+}
+
+/**
+ * Opens a model on a device.
+ *
+ * @param model bytes, or the path of a file
+ * @param extra ONNX Runtime's session options, over this project's
+ * @throws UserError when the device can't be used, saying what to install
+ * @throws Error from ONNX Runtime when the model itself is at fault
+ */
+export async function openSession(
+  model: Uint8Array | string,
+  device: DeviceOptions,
+  extra: SessionOptions = {},
+): Promise<InferenceSession> {
+  requireProvider(device);
+  try {
+    return await create(model, { ...sessionOptions(device), ...extra });
+  } catch (error) {
+    await probe(device);
+    throw error;
+  }
+}
+
+/** Really opens a tiny session on a device and runs it. */
+export async function checkDevice(device: DeviceOptions): Promise<{ ok: boolean; detail: string }> {
+  try {
+    await probe(device);
+    return { ok: true, detail: 'opens a session and computes' };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { ok: false, detail: error.message };
+  }
+}

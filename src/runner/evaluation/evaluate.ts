@@ -1,0 +1,147 @@
+/** Recall@k of a network on the images of a split, and what else is measured of it. */
+import type { NetworkOptions } from '../../graph/options.js';
+import { ComputeThread } from '../compute/thread.js';
+import { usableImages } from '../data/check.js';
+import type { ImageSet, Split } from '../data/folder.js';
+import type { BadImage } from '../data/loader.js';
+import type { PassedOver } from '../data/passed-over.js';
+import { ImageLoader } from '../data/loader.js';
+import { openData } from '../data-sets/open-data.js';
+import type { EmbedOptions } from './embed.js';
+import { defaultEvalBatch, embedOn, holdNetwork, squaresOf } from './embed.js';
+import type { EmbeddingMetrics, MeasureStage } from './measure.js';
+import { measureEmbeddings } from './measure.js';
+import { loadModules } from '../modules/load.js';
+import { evaluateDefaults, withDefaults } from '../options/defaults.js';
+import { requireProvider } from '../compute/session.js';
+import { recallKs, scoreQueries } from './recall.js';
+import type { Recall } from './retrieval-metrics.js';
+import type { SearchCounts } from '../data/search-sets.js';
+import { countSearch, searchSets } from '../data/search-sets.js';
+import { requireKs } from '../options/rules.js';
+import { loadNetwork } from '../checkpoints/trained-network.js';
+
+/** What an evaluation is doing: decoding every image once, embedding them, searching neighbors, or clustering. */
+export type EvalStage = 'check' | 'embed' | MeasureStage;
+
+/** Recall@k, or also what `measureEmbeddings` gives. */
+export type MetricsChoice = 'recall' | 'all';
+
+/** Who hears of an evaluation, and what ends it. */
+export interface EvalHooks {
+  onProgress?: (stage: EvalStage, done: number, total: number) => void;
+  /** Gets what the images are embedded as, [images, embedDim], before it is searched. */
+  onEmbeddings?: (embeddings: Float32Array) => Promise<void>;
+  signal?: AbortSignal;
+}
+
+/** What embeddings come to, and what there was to find. */
+export interface Measured extends SearchCounts {
+  recall: Recall;
+  /** Of `metrics: 'all'`. */
+  metrics?: EmbeddingMetrics;
+}
+
+/** How an evaluation is made. */
+export interface EvalOptions {
+  /** Of Recall@k. Default: 1, 2, 4, 8 and 16. */
+  ks?: readonly number[];
+  metrics?: MetricsChoice;
+  batchSize?: number;
+}
+
+/**
+ * Evaluates the network whose `params` and `buffers` the thread holds.
+ *
+ * @throws the signal's reason when it is aborted
+ */
+export async function evaluateOn(
+  thread: ComputeThread,
+  network: NetworkOptions,
+  set: ImageSet,
+  loader: ImageLoader,
+  { onProgress, onEmbeddings, signal }: EvalHooks,
+  { ks = recallKs, metrics: choice = 'recall', batchSize = defaultEvalBatch }: EvalOptions = {},
+): Promise<Measured> {
+  const stage = (name: EvalStage) => ({
+    signal,
+    onProgress: (done: number, total: number) => onProgress?.(name, done, total),
+  });
+  const paths = set.images.map(({ path }) => path);
+  const labels = Int32Array.from(set.images, ({ label }) => label);
+  const embeddings = await embedOn(thread, { network, loader, paths, batchSize }, stage('embed'));
+  await onEmbeddings?.(embeddings);
+  const rows = { embeddings, dim: network.embedDim };
+  const sets = searchSets(set);
+  const counts = countSearch(labels, sets);
+  if (choice === 'recall') {
+    const scores = await scoreQueries(thread, rows, labels, { sets, ks }, stage('search'));
+    return { recall: scores.recall(), ...counts };
+  }
+  const { scores, metrics } = await measureEmbeddings(thread, rows, labels, { sets, ks }, { onProgress, signal });
+  return { recall: scores.recall(), metrics, ...counts };
+}
+
+/** What is evaluated, and how. */
+export interface EvaluateOptions extends EmbedOptions {
+  /** File written by a training. */
+  checkpoint: string;
+  /** What `openData` takes. */
+  dataPath: string;
+  /** What is taken for validation of data without a split of its own. Default: as in the training. */
+  valSplit?: string;
+  /** Default: val. */
+  split?: Split;
+  /** `all`: also what `measureEmbeddings` gives. Default: recall. */
+  metrics?: MetricsChoice;
+  /** Of Recall@k; 1 is always among them. Default: 1,2,4,8,16. */
+  ks?: readonly number[];
+}
+
+/** What an evaluation came to. */
+export interface Evaluation extends Measured {
+  /** Those that can be read, queries and gallery together. */
+  images: number;
+  classes: number;
+  /** Images that can't be read, with `skipBad`. */
+  skipped: BadImage[];
+  /** What lies between the images and is not used. */
+  passedOver: PassedOver[];
+  /** Of embedding and searching. */
+  seconds: number;
+}
+
+/**
+ * Recall@k of a checkpoint. Every image is a query against all others, unless the data says which images are queries and which lie
+ * in the gallery: then each query is searched among the gallery, itself excluded.
+ *
+ * @throws UserError for a checkpoint, data, options or a device that can't be used; the signal's reason when it is aborted
+ */
+export async function evaluate(options: EvaluateOptions, hooks: EvalHooks = {}): Promise<Evaluation> {
+  const { checkpoint, dataPath, ks: wanted, ...given } = withDefaults('evaluate', options, evaluateDefaults);
+  requireProvider(given);
+  const ks = requireKs(wanted);
+  const trained = await loadNetwork(checkpoint, await loadModules(given.modules));
+  const { network } = trained;
+  const { split, valSplit, workers, skipBad, batchSize, metrics } = given;
+  const listed = await openData(dataPath, split, { skipBad, valSplit, valSplitElse: trained.valSplit });
+  const loader = new ImageLoader({ ...squaresOf(trained, given), workers, cache: 'none' });
+  const thread = new ComputeThread(given, trained.modules);
+  try {
+    await holdNetwork(thread, trained);
+    const { set, skipped } = await usableImages(listed, loader, {
+      skipBad,
+      onProgress: (done, total) => {
+        hooks.signal?.throwIfAborted();
+        hooks.onProgress?.('check', done, total);
+      },
+    });
+    const started = performance.now();
+    const measured = await evaluateOn(thread, network, set, loader, hooks, { ks, metrics, batchSize });
+    const seconds = (performance.now() - started) / 1000;
+    const classes = new Set(set.images.map(({ label }) => label)).size;
+    return { ...measured, images: set.images.length, classes, skipped, passedOver: set.passedOver ?? [], seconds };
+  } finally {
+    await Promise.all([thread.close(), loader.close()]);
+  }
+}

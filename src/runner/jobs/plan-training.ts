@@ -1,0 +1,220 @@
+/** What a training would take: `dws train --plan`. Opens everything that the training would open, measures two steps, writes nothing. */
+import { partsOf } from '../../graph/parts/parts.js';
+import type { TrainingOptions } from '../../graph/options.js';
+import { stateTensors } from '../../graph/parts/state.js';
+import { checkpointBytes, freeBytes } from '../checkpoints/room.js';
+import { loadCheckpoint } from '../checkpoints/checkpoint.js';
+import { tryWritableFolder } from '../base/files.js';
+import { requireProvider } from '../compute/session.js';
+import { ComputeThread } from '../compute/thread.js';
+import type { StepBatch } from '../data/batches.js';
+import { planBatches } from '../data/batches.js';
+import { ImageLoader } from '../data/loader.js';
+import type { ImageSet } from '../data/folder.js';
+import { openSplits } from '../data-sets/open-data.js';
+import { defaultEvalBatch, embedOn } from '../evaluation/embed.js';
+import { blamed } from '../modules/blame.js';
+import { loadModules } from '../modules/load.js';
+import type { TrainingPlan } from '../options/plan.js';
+import { parseRunOptions } from '../options/plan.js';
+import type { RunOptions } from '../options/run-options.js';
+import type { TrainOptions } from '../options/train-options.js';
+import { loopFeeds } from '../training/loop-run.js';
+import { planSteps, startOf, stepsPerEpochOf, withClasses } from '../training/setup.js';
+import { adviceBefore } from './advice.js';
+import { prepareTraining } from './prepare-training.js';
+
+/** Images and classes of a split, as they are listed: none has been decoded. */
+export interface PlannedSplit {
+  images: number;
+  classes: number;
+}
+
+/** What a training would take. */
+export interface TrainingForecast {
+  model: string;
+  /** Height and width of the input, in pixels. */
+  imageSize: number;
+  parameters: number;
+  device: string;
+  train: PlannedSplit;
+  val: PlannedSplit;
+  batchSize: number;
+  epochs: number;
+  stepsPerEpoch: number;
+  /** Steps and evaluations that are left to do, from the checkpoint on where there is one. */
+  steps: number;
+  evaluations: number;
+  disk: {
+    folder: string;
+    /** Of one checkpoint. */
+    checkpoint: number;
+    /** Of all checkpoints at the end, and while one is written. */
+    checkpoints: number;
+    most: number;
+    /** What is left in `folder`; absent where the file system does not tell. */
+    free?: number;
+  };
+  /** Measured on this machine, in seconds; absent where no step is left to do. */
+  seconds?: {
+    step: number;
+    /** Decoding a step's images, which goes on beside the step before. */
+    decode: number;
+    evaluation: number;
+    /** Decoding every image once, before the first step. */
+    check: number;
+    total: number;
+  };
+  /** What to try where the options promise little. */
+  advice: string[];
+}
+
+type Measured = Omit<NonNullable<TrainingForecast['seconds']>, 'total'>;
+
+interface Measuring {
+  plan: TrainingPlan;
+  training: TrainingOptions;
+  train: ImageSet;
+  val: ImageSet;
+}
+
+/** With `--skip-bad`, good images in the places of those that can't be read. */
+async function readable(paths: string[], loader: ImageLoader, { skipBad }: TrainingPlan['data']): Promise<string[]> {
+  if (!skipBad) return paths;
+  const bad = new Set((await loader.check(paths)).map(({ path }) => path));
+  const good = paths.filter((path) => !bad.has(path));
+  return good.length > 0 ? paths.map((path, i) => (bad.has(path) ? good[i % good.length]! : path)) : paths;
+}
+
+/** Seconds that embedding an image takes, its decoding included; the first batch warms up. */
+async function embedSeconds(thread: ComputeThread, loader: ImageLoader, { plan, training, val }: Measuring) {
+  const batchSize = Math.max(1, Math.min(defaultEvalBatch, Math.floor(val.images.length / 2)));
+  const listed = val.images.slice(0, 2 * batchSize).map(({ path }) => path);
+  const paths = await readable(listed, loader, plan.data);
+  const times: number[] = [];
+  const onProgress = () => void times.push(performance.now());
+  await embedOn(thread, { network: training, loader, paths, batchSize }, { onProgress });
+  return (times.at(-1)! - times[0]!) / 1000 / batchSize;
+}
+
+/** @throws UserError for a device or images that can't be used */
+async function measure(measuring: Measuring): Promise<Measured> {
+  const { plan, training, train, val } = measuring;
+  const parts = partsOf(training, plan.modules.definitions);
+  const { batchAt, shapes } = planSteps(plan, { parts, training, train });
+  const thread = new ComputeThread(plan.device, plan.modules);
+  const loader = new ImageLoader({ ...plan.images, cache: 'none' });
+  try {
+    await thread.open('train_loop', training);
+    await thread.initialize(training, plan.schedule.seed);
+    const rates = { lr: 0, own: Object.fromEntries((parts.loss.parameters ?? []).map(({ name }) => [name, 0])) };
+    const run = async ({ indices, flips, ...batch }: StepBatch) => {
+      const listed = Array.from(indices, (index) => train.images[index]!.path);
+      const paths = await readable(listed, loader, plan.data);
+      const started = performance.now();
+      const images = await loader.decode(paths, flips);
+      const decode = (performance.now() - started) / 1000;
+      const feeds = loopFeeds(
+        { ...batch, images, steps: 1, epoch: 0, step: 0, dataSeconds: decode },
+        training,
+        shapes,
+        rates,
+      );
+      const { seconds } = await thread.run('train_loop', feeds, [images.buffer]);
+      return { decode, step: seconds };
+    };
+    // The first warms up.
+    await run(batchAt(0, 0));
+    const { decode, step } = await run(batchAt(0, 1));
+    const evaluation =
+      val.images.length === 0 ? 0 : val.images.length * (await embedSeconds(thread, loader, measuring));
+    const check = (decode / training.batchSize) * (train.images.length + val.images.length);
+    return { step, decode, evaluation, check };
+  } finally {
+    await Promise.all([thread.close(), loader.close()]);
+  }
+}
+
+const sizeOf = ({ images, classes }: ImageSet): PlannedSplit => ({ images: images.length, classes: classes.length });
+
+/** Evaluations from `start` on: one before the first step, and one after every `evalEvery` epochs; none where that is 0. */
+function evaluationsLeft(start: { epoch: number; step: number }, epochs: number, evalEvery: number): number {
+  if (evalEvery === 0) return 0;
+  const after = Math.max(0, Math.floor(epochs / evalEvery) - Math.floor(start.epoch / evalEvery));
+  return after + (start.step === 0 ? 1 : 0);
+}
+
+/** The epochs that are kept, the newest of which is the last checkpoint too; and the best, where it may be one of an earlier epoch. */
+function keptFiles({ schedule: { epochs, evalEvery = 1 }, output }: TrainingPlan): number {
+  const kept = Math.max(1, Math.min(output.keep, epochs));
+  return kept + (evalEvery !== 0 && epochs > kept ? 1 : 0);
+}
+
+/** The one that is written before it takes a name; within an epoch, the last is none of those that are kept. */
+const writtenBeside = ({ output: { keep, checkpointEvery } }: TrainingPlan): number =>
+  keep > 0 && checkpointEvery !== undefined ? 2 : 1;
+
+/**
+ * @param options that `prepareTraining` has completed
+ * @throws as `planTraining`
+ */
+export async function planPrepared(options: RunOptions): Promise<TrainingForecast> {
+  const modules = await loadModules(options.modules);
+  try {
+    return await forecastOf(parseRunOptions(options, modules));
+  } catch (error) {
+    throw blamed(error, modules.facts) ?? error;
+  }
+}
+
+async function forecastOf(plan: TrainingPlan): Promise<TrainingForecast> {
+  const { data, schedule, output, device, network, weights } = plan;
+  requireProvider(device);
+  const { evalEvery = 1 } = schedule;
+  const evaluates = evalEvery !== 0;
+  const { train, val } = await openSplits(data.dataPath, evaluates, data);
+  planBatches(train, plan.batches);
+  const training = withClasses(plan.graph, train);
+  await tryWritableFolder(output.out);
+  const resumed = weights.resume === undefined ? undefined : await loadCheckpoint(weights.resume);
+  const start = startOf(schedule, resumed);
+  const stepsPerEpoch = stepsPerEpochOf(schedule, train, training);
+  const epochsLeft = Math.max(0, schedule.epochs - start.epoch);
+  const steps = Math.max(0, epochsLeft * stepsPerEpoch - start.epochStep);
+  const evaluations = evaluationsLeft(start, schedule.epochs, evalEvery);
+
+  const bytes = checkpointBytes(stateTensors(network.layout, partsOf(training, plan.modules.definitions)));
+  const checkpoints = bytes * keptFiles(plan);
+  const free = await freeBytes(output.out);
+  const seconds = steps > 0 ? await measure({ plan, training, train, val }) : undefined;
+  return {
+    model: training.model,
+    imageSize: training.imageSize,
+    parameters: network.layout.paramCount,
+    device: device.device,
+    train: sizeOf(train),
+    val: sizeOf(val),
+    batchSize: training.batchSize,
+    epochs: schedule.epochs,
+    ...{ stepsPerEpoch, steps, evaluations },
+    disk: { folder: output.out, checkpoint: bytes, checkpoints, most: checkpoints + bytes * writtenBeside(plan), free },
+    ...(seconds && {
+      seconds: {
+        ...seconds,
+        total: seconds.check + steps * Math.max(seconds.step, seconds.decode) + evaluations * seconds.evaluation,
+      },
+    }),
+    advice: adviceBefore(plan),
+  };
+}
+
+/**
+ * What a training would take: images, classes and steps, the disk that its checkpoints need, and the time by two measured steps.
+ * Nothing is written, and no weights are downloaded.
+ *
+ * @throws UserError for what would keep the training from starting: options, data, a checkpoint, a folder with another training, a
+ *   device. Images are only listed, but for those that are measured with: `surveyData` decodes them all
+ */
+export async function planTraining(options: TrainOptions): Promise<TrainingForecast> {
+  return planPrepared((await prepareTraining(options)).options);
+}

@@ -1,0 +1,103 @@
+/** Loads the modules that a caller names. A data file never decides that one is loaded. */
+import { register } from 'node:module';
+import { dirname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Definitions } from '../../graph/parts/parts.js';
+import { UserError } from '../base/errors.js';
+import { shortHash } from '../base/short-hash.js';
+import { workerFile } from '../base/worker-file.js';
+import { blamed, saying } from './blame.js';
+import { badDefinition } from './definition.js';
+import { readModule } from './fingerprint.js';
+import type { LoadedModules, ModuleFacts, ModuleSources, PartKind } from './kinds.js';
+import { partKinds } from './kinds.js';
+import { syntaxErrorIn } from './syntax.js';
+
+let hooked = false;
+
+/** Whether something of a module has run in this process, and may have left more to do: timers, connections. */
+export const hasRunModules = (): boolean => hooked;
+
+function hook(): void {
+  if (!hooked) register(workerFile('modules/resolve-hooks'));
+  hooked = true;
+}
+
+const makers: Record<PartKind, string> = {
+  backbone: 'defineBackbone',
+  loss: 'defineLoss',
+  sampling: 'defineSampling',
+  optimizer: 'defineOptimizer',
+};
+
+/** `FILE:LINE` of what can't be parsed in a module. */
+async function syntaxErrorOf({ path: entry, files }: ModuleFacts): Promise<string | undefined> {
+  for (const file of files.map((one) => resolve(dirname(entry), one.path))) {
+    const found = await syntaxErrorIn(file);
+    if (found) return found.place;
+  }
+  return undefined;
+}
+
+/**
+ * What a module exports. Where it waits at its top level for what never comes, and nothing else is left to do, Node.js would end the
+ * process without a word.
+ */
+async function imported(facts: ModuleFacts): Promise<{ default?: unknown }> {
+  const { path, sha256 } = facts;
+  let onIdle: (() => void) | undefined;
+  const never = new Promise<never>((_, reject) => {
+    onIdle = () => reject(new Error('an await at its top level waits for what never comes'));
+    process.once('beforeExit', onIdle);
+  });
+  try {
+    // The fingerprint in the address: a module that has changed is another one.
+    const loading = import(`${pathToFileURL(path).href}?dws=${shortHash(sha256)}`) as Promise<{ default?: unknown }>;
+    return await Promise.race([loading, never]);
+  } finally {
+    process.off('beforeExit', onIdle!);
+  }
+}
+
+async function definitionOf(facts: ModuleFacts): Promise<unknown> {
+  const { kind, path } = facts;
+  hook();
+  let loaded: { default?: unknown };
+  try {
+    loaded = await imported(facts);
+  } catch (error) {
+    const told = blamed(error, [facts]);
+    if (told) throw told;
+    const place = error instanceof SyntaxError ? await syntaxErrorOf(facts) : undefined;
+    throw new UserError(`--${kind}: ${place ?? path} can't be loaded: ${saying(error)}`, { cause: error });
+  }
+  const bad = badDefinition(loaded.default);
+  if (bad === undefined) return loaded.default;
+  throw new UserError(
+    `--${kind}: ${path} brings no ${kind}: ${bad}. Write: export default ${makers[kind]}({ name, options, create })`,
+  );
+}
+
+/**
+ * Reads, hashes, compares and then runs modules.
+ *
+ * @throws UserError when one can't be read or loaded, has another fingerprint than is wanted, throws, or brings something else
+ */
+export async function loadModules(sources: ModuleSources = {}): Promise<LoadedModules> {
+  const definitions: Record<string, unknown> = {};
+  const facts: ModuleFacts[] = [];
+  for (const kind of partKinds) {
+    const source = sources[kind];
+    if (!source) continue;
+    const found = await readModule(kind, source.path);
+    if (source.sha256 !== undefined && !found.sha256.startsWith(source.sha256)) {
+      throw new UserError(
+        `--${kind} ${source.path} has changed: its SHA-256 is ${shortHash(found.sha256)}..., recorded is ` +
+          `${shortHash(source.sha256)}.... Take the module as it was, or allow another with --other-modules.`,
+      );
+    }
+    facts.push(found);
+    definitions[kind] = await definitionOf(found);
+  }
+  return { definitions: definitions as Definitions, facts };
+}

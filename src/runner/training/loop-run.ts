@@ -1,0 +1,91 @@
+/** What goes into a run of `train_loop.onnx`, and what comes out. */
+import type { TrainingOptions } from '../../graph/options.js';
+import type { PlainTensors } from '../compute/compute.js';
+import type { TrainingRun } from '../data/prefetch.js';
+import type { StepMetrics } from './metrics-file.js';
+
+export interface Rates {
+  /** Of the network. */
+  lr: number;
+  /** Of the loss's parameters, by name. */
+  own: Readonly<Record<string, number>>;
+}
+
+/** Shapes of a step's inputs that its parts decide. */
+export interface StepShapes {
+  /** Null for none. */
+  uniforms: readonly number[] | null;
+}
+
+export function loopFeeds(run: TrainingRun, options: TrainingOptions, shapes: StepShapes, rates: Rates): PlainTensors {
+  const { batchSize, imageSize } = options;
+  const { images, labels, uniforms, dropout, steps } = run;
+  const all = (rate: number) => ({ data: new Float32Array(steps).fill(rate), dims: [steps] });
+  const own = Object.entries(rates.own).map(([name, rate]) => [`lr_${name}`, all(rate)]);
+  return {
+    images: { data: images, dims: [steps, batchSize, imageSize, imageSize, 3] },
+    labels: { data: labels, dims: [steps, batchSize] },
+    ...(shapes.uniforms && { uniforms: { data: uniforms, dims: [steps, ...shapes.uniforms] } }),
+    dropout: { data: dropout, dims: [steps, dropout.length / steps] },
+    lr: all(rates.lr),
+    ...(Object.fromEntries(own) as PlainTensors),
+  };
+}
+
+/** One step of a run. */
+export interface LoopStep {
+  loss: number;
+  /** What the loss tells of it. */
+  statistics: Record<string, number>;
+  /** Before clipping; where the graph computes it. */
+  gradientNorm?: number;
+  /** The graph has left out its update. */
+  skipped: boolean;
+}
+
+/** @param skips whether the graph leaves out updates by numbers that are not finite */
+export function loopSteps(outputs: PlainTensors, skips: boolean): LoopStep[] {
+  const { losses, gradient_norms: norms, ...statistics } = outputs;
+  return Array.from(losses!.data, (loss, i) => {
+    const gradientNorm = norms?.data[i];
+    const skipped = skips && !(Number.isFinite(loss) && Number.isFinite(gradientNorm));
+    const own = Object.entries(statistics).map(([name, { data }]) => [name, data[i]!]);
+    return {
+      loss,
+      statistics: Object.fromEntries(own) as Record<string, number>,
+      ...(gradientNorm !== undefined && { gradientNorm }),
+      skipped,
+    };
+  });
+}
+
+/** The steps as lines of metrics. @param timing seconds a step */
+export function stepMetrics(
+  steps: readonly LoopStep[],
+  { epoch, first, lr, own }: Rates & { epoch: number; first: number },
+  timing: { step: number; data: number },
+): StepMetrics[] {
+  const rates = Object.fromEntries(Object.entries(own).map(([name, rate]) => [`lr_${name}`, rate]));
+  return steps.map(({ loss, statistics, gradientNorm, skipped }, i) => ({
+    ...{ kind: 'step', epoch, step: first + i, loss, ...statistics, lr, ...rates },
+    ...{ step_seconds: timing.step, data_seconds: timing.data },
+    ...(gradientNorm !== undefined && { gradient_norm: gradientNorm }),
+    ...(skipped && { skipped: true }),
+  }));
+}
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** Means over the steps that count: those that were not left out, or else all. */
+export function meanOfSteps(steps: readonly LoopStep[]): Omit<LoopStep, 'skipped'> {
+  const taken = steps.filter(({ skipped }) => !skipped);
+  const counted = taken.length > 0 ? taken : steps;
+  const norms = counted.flatMap(({ gradientNorm }) => gradientNorm ?? []);
+  const names = Object.keys(counted[0]?.statistics ?? {});
+  const own = names.map((name) => [name, mean(counted.map(({ statistics }) => statistics[name]!))]);
+  return {
+    loss: mean(counted.map(({ loss }) => loss)),
+    statistics: Object.fromEntries(own) as Record<string, number>,
+    ...(norms.length > 0 && { gradientNorm: mean(norms) }),
+  };
+}

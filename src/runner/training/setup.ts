@@ -1,0 +1,269 @@
+/** Everything that a training needs, opened and checked: what may fail fails here, the quick checks first. */
+import { existsSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { dropoutBytes, uniformsShape } from '../../graph/artifacts/artifacts.js';
+import { inPart } from '../../graph/declarations.js';
+import { elementCount } from '../../graph/onnx/types.js';
+import type { TrainingOptions } from '../../graph/options.js';
+import type { NetworkLayout, TrainingState } from '../../graph/state/state.js';
+import type { Parts } from '../../graph/parts/parts.js';
+import { partsOf } from '../../graph/parts/parts.js';
+import type { StateTensor } from '../../graph/parts/state.js';
+import { stateTensors } from '../../graph/parts/state.js';
+import type { Checkpoint, CheckpointMetadata } from '../checkpoints/checkpoint.js';
+import { loadCheckpoint, matchCheckpoint } from '../checkpoints/checkpoint.js';
+import { checkpointBytes, requireRoom } from '../checkpoints/room.js';
+import { CheckpointFolder } from '../checkpoints/folder.js';
+import { lockRun } from '../checkpoints/run-lock.js';
+import { requireModules } from '../checkpoints/own-parts.js';
+import { blueprintOf, requireSameBlueprint } from '../modules/blueprint.js';
+import { partKinds } from '../modules/kinds.js';
+import { rateKey, requireSameNames } from '../modules/loss-rates.js';
+import type { StepShapes } from './loop-run.js';
+import { ComputeThread } from '../compute/thread.js';
+import type { BatchPlan } from '../data/batches.js';
+import { planBatches } from '../data/batches.js';
+import { usableImages } from '../data/check.js';
+import type { ImageSet } from '../data/folder.js';
+import { listSome } from '../base/list-some.js';
+import type { WriteLock } from '../base/write-lock.js';
+import { ImageLoader } from '../data/loader.js';
+import { openSplits } from '../data-sets/open-data.js';
+import { passedOverNote } from '../data/passed-over.js';
+import { UserError } from '../base/errors.js';
+import { MetricsWriter } from './metrics-file.js';
+import { requireProvider } from '../compute/session.js';
+import { holdPretrained, obtainPretrained, recordedWeights, resumedPretrained } from './initial-weights.js';
+import { changedOptions, otherImages, recordedOptions } from './resume.js';
+import type { TrainingPlan } from '../options/plan.js';
+import type { RunHooks } from './events.js';
+
+/** Steps done, where a training stands or begins. */
+export interface Position {
+  /** Epochs finished. */
+  epoch: number;
+  /** Steps of the next epoch already done. */
+  epochStep: number;
+  /** Steps done since the training began. */
+  step: number;
+}
+
+export interface TrainSetup {
+  plan: TrainingPlan;
+  training: TrainingOptions;
+  layout: NetworkLayout;
+  /** Every tensor of the state. */
+  state: readonly StateTensor[];
+  /** Learning rates that the loss's parameters begin with, by name. */
+  rates: Readonly<Record<string, number>>;
+  shapes: StepShapes;
+  /** For the checkpoints: what decides the numbers besides `training` and the seed. */
+  recorded: Record<string, unknown>;
+  train: ImageSet;
+  val: ImageSet;
+  skipped: number;
+  batchAt: BatchPlan;
+  stepsPerEpoch: number;
+  loader: ImageLoader;
+  /** Has `train_loop` open and holds the state. */
+  thread: ComputeThread;
+  /** Of the folder, for this run's prefix. */
+  lock: WriteLock;
+  folder: CheckpointFolder;
+  metrics: MetricsWriter;
+  start: Position;
+  /** The checkpoint's, when resuming. */
+  best: CheckpointMetadata['best'];
+  rollbacks: number;
+}
+
+/** Later in the list, closed first. */
+export type Closers = (() => Promise<void>)[];
+
+/** The options of the graphs, of which only the data knows the number of classes. @throws UserError for fewer than there are */
+export function withClasses({ classes: given, ...graph }: TrainingPlan['graph'], train: ImageSet): TrainingOptions {
+  const found = train.classes.length;
+  if (given !== undefined && given < found) {
+    throw new UserError(
+      `--classes ${given}: ${train.root} holds ${found} classes. Give that many or more, or leave it out.`,
+    );
+  }
+  return { ...graph, classes: given ?? found };
+}
+
+/** Learning rates of the loss's parameters at the start. @throws UserError for one that the loss does not have */
+function ratesOf({ loss }: Parts, { schedule, modules }: TrainingPlan): Record<string, number> {
+  const { lossRates = {} } = schedule;
+  const own = loss.parameters ?? [];
+  if (modules.definitions.loss) inPart('loss', () => requireSameNames(modules.definitions.loss!, own));
+  const unknown = Object.keys(lossRates).find((name) => !own.some((parameter) => parameter.name === name));
+  if (unknown !== undefined) {
+    throw new UserError(
+      `learning rate of ${unknown}: the loss has ${own.map(({ name }) => name).join(', ') || 'no parameters'}.`,
+    );
+  }
+  // Rates of parts that are here are options of the run.
+  const options: Readonly<Record<string, unknown>> = modules.definitions.loss ? {} : { ...schedule };
+  const optionOf = (name: string) => options[rateKey(name)] as number | undefined;
+  return Object.fromEntries(
+    own.map(({ name, learningRate }) => [name, lossRates[name] ?? optionOf(name) ?? learningRate]),
+  );
+}
+
+/** Moves the state of a checkpoint into the thread. */
+export async function holdState(
+  thread: ComputeThread,
+  tensors: readonly StateTensor[],
+  state: TrainingState,
+): Promise<void> {
+  await thread.hold(Object.fromEntries(tensors.map(({ name, shape }) => [name, { data: state[name]!, dims: shape }])));
+}
+
+/**
+ * Builds what modules are part of three times: twice here, and in the thread, which has loaded them by itself.
+ *
+ * @throws ModuleError for a module that does not do the same each time
+ */
+async function requireSameEachTime(
+  thread: ComputeThread,
+  training: TrainingOptions,
+  { definitions, facts }: TrainingPlan['modules'],
+): Promise<void> {
+  const first = blueprintOf(training, definitions);
+  for (const again of [blueprintOf(training, definitions), await thread.blueprint(training)])
+    requireSameBlueprint(first, again, facts, training, definitions);
+}
+
+/** Checks the images of both splits, train first. */
+async function checkSplits(
+  splits: { train: ImageSet; val: ImageSet },
+  loader: ImageLoader,
+  skipBad: boolean,
+  { onEvent, signal }: RunHooks,
+): Promise<{ train: ImageSet; val: ImageSet; skipped: number }> {
+  const check = async (split: 'train' | 'val') => {
+    const onProgress = (done: number, total: number) => {
+      signal.throwIfAborted();
+      onEvent({ kind: 'check-progress', split, done, total });
+    };
+    return usableImages(splits[split], loader, { skipBad, onProgress });
+  };
+  const train = await check('train');
+  const val = await check('val');
+  const skipped = [...train.skipped, ...val.skipped];
+  if (skipped.length > 0) {
+    const names = listSome(skipped.map(({ path, reason }) => `${path}: ${reason}`));
+    onEvent({ kind: 'note', message: `${skipped.length} images cannot be read and are left out:\n${names}` });
+  }
+  return { train: train.set, val: val.set, skipped: skipped.length };
+}
+
+/** Steps of an epoch: as many as are asked for, or as take as many images as there are. */
+export const stepsPerEpochOf = (
+  { batchNum }: TrainingPlan['schedule'],
+  { images }: ImageSet,
+  { batchSize }: TrainingOptions,
+): number => batchNum ?? Math.max(1, Math.floor(images.length / batchSize));
+
+/** The batch of each step, with as many random numbers as its parts take, and the shapes of these. */
+export function planSteps(
+  { batches, network }: TrainingPlan,
+  { parts, training, train }: { parts: Parts; training: TrainingOptions; train: ImageSet },
+): { batchAt: BatchPlan; shapes: StepShapes } {
+  const uniforms = uniformsShape(parts, training);
+  const dropout = dropoutBytes(network.layout, training);
+  const random = { uniforms: uniforms ? elementCount(uniforms) : 0, dropout };
+  return { batchAt: planBatches(train, batches, random), shapes: { uniforms } };
+}
+
+/** Where the run begins. */
+export function startOf({ startEpoch }: TrainingPlan['schedule'], resumed: Checkpoint | undefined): Position {
+  if (!resumed) return { epoch: startEpoch, epochStep: 0, step: 0 };
+  const { epoch, epochStep, step } = resumed.metadata;
+  return { epoch, epochStep, step };
+}
+
+/**
+ * Opens a run.
+ *
+ * @param closers receives what to call at the end, also when this throws
+ * @throws UserError for data, a checkpoint, a folder or a device that can't be used; the signal's reason when it
+ *   is aborted
+ */
+export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers: Closers): Promise<TrainSetup> {
+  const { data, schedule, output } = plan;
+  const { resume, source } = plan.weights;
+  const { layout } = plan.network;
+  requireProvider(plan.device);
+  const listed = await openSplits(data.dataPath, schedule.evalEvery !== 0, data);
+  planBatches(listed.train, plan.batches);
+  const training = withClasses(plan.graph, listed.train);
+  const note = (message: string) => hooks.onEvent({ kind: 'note', message });
+  const isNewFolder = !existsSync(output.out);
+  const lock = await lockRun(output.out, output.savePrefix, { onWaiting: note, signal: hooks.signal });
+  closers.push(async () => {
+    await lock.release();
+    // Where nothing was written; a folder that holds something stays.
+    if (isNewFolder) await rmdir(output.out).catch(() => undefined);
+  });
+  const resumed = resume === undefined ? undefined : await loadCheckpoint(resume);
+  const { definitions, otherModules } = plan.modules;
+  const parts = partsOf(training, definitions);
+  const rates = ratesOf(parts, plan);
+  const state = stateTensors(layout, parts);
+  if (resumed) {
+    requireModules(resumed, plan.modules, partKinds, otherModules);
+    matchCheckpoint(resumed, { options: training, layout, state });
+  }
+  const resumedWeights = resumed && (await resumedPretrained(resumed, source, hooks.signal));
+  await requireRoom(output.out, checkpointBytes(state));
+  const { keep, savePrefix: prefix } = output;
+  const folder = await CheckpointFolder.open(output.out, { keep, prefix, resumed, requireHeld: lock.requireHeld });
+  for (const { file, aside } of folder.setAside) note(`${file} is damaged, and kept as ${aside}`);
+  const weights = resumed ? undefined : await obtainPretrained(source, hooks);
+
+  const thread = new ComputeThread(plan.device, plan.modules);
+  closers.push(() => thread.close());
+  await thread.open('train_loop', training);
+  if (plan.modules.facts.length > 0) await requireSameEachTime(thread, training, plan.modules);
+  hooks.signal.throwIfAborted();
+  if (resumed) await holdState(thread, state, resumed.state);
+  else await thread.initialize(training, schedule.seed);
+  if (weights) await holdPretrained(thread, weights, layout, { source, training }, hooks);
+
+  for (const set of [listed.train, listed.val]) {
+    const passedOver = passedOverNote(set.passedOver ?? [], set.root);
+    if (passedOver !== undefined) note(passedOver);
+  }
+  const loader = new ImageLoader(plan.images);
+  closers.push(() => loader.close());
+  const { train, val, skipped } = await checkSplits(listed, loader, data.skipBad, hooks);
+  const { batchAt, shapes } = planSteps(plan, { parts, training, train });
+  const stepsPerEpoch = stepsPerEpochOf(schedule, train, training);
+  const initialWeights = weights ? recordedWeights(weights, source) : resumedWeights;
+  const recorded = { ...recordedOptions(plan, train, stepsPerEpoch, rates), initialWeights };
+  const changes = resumed ? changedOptions(resumed, { training, recorded, seed: schedule.seed }) : [];
+  if (changes.length > 0) note(`unlike the run that wrote ${resume}: ${changes.join(', ')}`);
+  if (changes.includes(otherImages)) {
+    note(
+      `if their classes are others: a new training can begin with its weights, --pretrained ${resume} in place of --resume`,
+    );
+  }
+
+  const start = startOf(schedule, resumed);
+  const { lostBest } = folder;
+  if (lostBest) {
+    note(`the best checkpoint (step ${lostBest.step}, Recall@1 ${lostBest.recall.toFixed(4)}) is damaged or missing`);
+  }
+  const metricsFile = join(output.out, `${output.savePrefix}metrics.jsonl`);
+  const goesOnHere = resume !== undefined && resolve(dirname(resume)) === resolve(output.out);
+  const metrics = await MetricsWriter.open(metricsFile, { step: start.step, goesOnHere, onNote: note });
+  closers.push(() => metrics.close());
+  const best = resumed?.metadata.best ?? null;
+  const rollbacks = resumed?.metadata.rollbacks ?? 0;
+  return {
+    ...{ plan, training, layout, state, rates, shapes, recorded, train, val, skipped, batchAt, stepsPerEpoch },
+    ...{ loader, thread, lock, folder, metrics, start, best, rollbacks },
+  };
+}
