@@ -12,6 +12,14 @@ import { rowsPerRun } from './neighbors.js';
 const mostRounds = 25;
 const seed = 0;
 
+/**
+ * Up to this many distances a round, other starts are tried as well: random points may all lie in a few of the groups. One is taken
+ * only where the first has ended with more than twice its sum of squares.
+ */
+const fewDistances = 2 ** 16;
+const starts = 10;
+const failed = 2;
+
 /** A round that moves no center by more than this share of the points' variance, squared, is the last. */
 const tolerance = 1e-6;
 
@@ -116,6 +124,50 @@ function largestMove(before: Float64Array, after: Float64Array, dim: number): nu
   return largest;
 }
 
+/** Where one start has led, and the sum of the squares of the points' distances to their centers. */
+interface Clustering {
+  clusters: Int32Array;
+  sumOfSquares: number;
+}
+
+function sumOfSquares({ embeddings, dim }: Rows, clusters: Int32Array, centers: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < embeddings.length; i++) {
+    sum += (embeddings[i]! - centers[clusters[Math.floor(i / dim)]! * dim + (i % dim)]!) ** 2;
+  }
+  return sum;
+}
+
+/** @param first places of the points that are the centers to begin with */
+async function clusterFrom(
+  thread: ComputeThread,
+  points: Rows,
+  first: Int32Array,
+  { onProgress, signal }: SearchHooks,
+): Promise<Clustering> {
+  const { dim } = points;
+  const n = points.embeddings.length / dim;
+  const { variance } = spreadOf(points);
+  const assignment = { clusters: new Int32Array(n), closeness: new Float32Array(n) };
+  const { clusters } = assignment;
+  let centers = Float64Array.from(rowsAt(points, first));
+  let hasMoved = new Uint8Array(first.length).fill(1);
+  for (let round = 0; round < mostRounds; round++) {
+    const within = (done: number, total: number) =>
+      onProgress?.(round + Math.floor((10 * done) / total) / 10, mostRounds);
+    const now = Float32Array.from(centers);
+    const todo = comparisons(assignment, hasMoved);
+    await assign(thread, points, now, todo, assignment, { onProgress: within, signal });
+    await setImmediate();
+    const moved = meansOf(points, clusters, centers);
+    const isSettled = largestMove(centers, moved, dim) <= tolerance * variance;
+    hasMoved = hasMoved.map((_, center) => Number(differs(now, moved, center, dim)));
+    centers = moved;
+    if (isSettled) break;
+  }
+  return { clusters, sumOfSquares: sumOfSquares(points, clusters, centers) };
+}
+
 /**
  * Puts points into clusters by k-means, which begins at points drawn at random, always the same. Does not depend on the points' scale
  * or place. Progress and Ctrl-C get their turn within each round.
@@ -133,32 +185,21 @@ export async function clusterPoints(
   { onProgress, signal }: SearchHooks = {},
 ): Promise<Int32Array> {
   requireEmbeddings(rows);
-  const { dim } = rows;
   const points = centered(rows);
-  const n = points.embeddings.length / dim;
-  const { variance } = spreadOf(points);
-  const assignment = { clusters: new Int32Array(n), closeness: new Float32Array(n) };
-  const { clusters } = assignment;
-  const chosen = Int32Array.from(new Random(seed).choice(n, { size: count }));
-  let centers = Float64Array.from(rowsAt(points, chosen));
-  let hasMoved = new Uint8Array(count).fill(1);
-  await thread.open('nearest_center', { dim });
+  const n = points.embeddings.length / points.dim;
+  const random = new Random(seed);
+  const tried = n * count <= fewDistances ? starts : 1;
+  await thread.open('nearest_center', { dim: points.dim });
   try {
-    for (let round = 0; round < mostRounds; round++) {
-      const within = (done: number, total: number) =>
-        onProgress?.(round + Math.floor((10 * done) / total) / 10, mostRounds);
-      const now = Float32Array.from(centers);
-      const todo = comparisons(assignment, hasMoved);
-      await assign(thread, points, now, todo, assignment, { onProgress: within, signal });
-      await setImmediate();
-      const moved = meansOf(points, clusters, centers);
-      const isSettled = largestMove(centers, moved, dim) <= tolerance * variance;
-      hasMoved = hasMoved.map((_, center) => Number(differs(now, moved, center, dim)));
-      centers = moved;
-      if (isSettled) break;
+    const found: Clustering[] = [];
+    for (let start = 0; start < tried; start++) {
+      const after = (done: number, total: number) => onProgress?.(start * total + done, tried * total);
+      const first = Int32Array.from(random.choice(n, { size: count }));
+      found.push(await clusterFrom(thread, points, first, { onProgress: after, signal }));
     }
+    const best = found.reduce((one, other) => (other.sumOfSquares < one.sumOfSquares ? other : one));
+    return (found[0]!.sumOfSquares > failed * best.sumOfSquares ? best : found[0]!).clusters;
   } finally {
     await thread.release('nearest_center');
   }
-  return clusters;
 }
