@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+export const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
 /** Writes the process's peak of resident memory when it ends: `maxRSS` would count the parent's as well. */
-const peakHook = `data:text/javascript,${encodeURIComponent(
+export const peakHook = `data:text/javascript,${encodeURIComponent(
   `import { readFileSync, writeSync } from 'node:fs'; import { isMainThread } from 'node:worker_threads';
    if (isMainThread) process.on('exit', () => writeSync(3, /VmHWM:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]));`,
 )}`;

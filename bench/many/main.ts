@@ -2,9 +2,10 @@
  * npm run bench -- many [--share 1] [--threads 2] [--sets classes,images] [--keep FOLDER]
  *
  * Two sets of tiny images: 130,000 in 66,000 classes, and 120,000 in 2. Of each: `dws check`, 20 steps of training of a network of
- * three layers, and `dws eval --metrics all`, with the time and the peak memory of each. --share 0.1 makes sets of a tenth; --keep
- * makes them there once. Linux. Prints Markdown; exit code 1 when a command fails, a set takes more than 30 minutes, or a command
- * more than 6 GB.
+ * three layers, and `dws eval --metrics all`, on a terminal: with the time, the peak memory, and the longest time without anything new
+ * on it. Then each again, and Ctrl-C at half of its time. --share 0.1 makes sets of a tenth; --keep makes them there once. Linux. Prints
+ * Markdown; exit code 1 when a command fails, a set takes more than 30 minutes, a command more than 6 GB, or more than a minute
+ * without a sign of life or after Ctrl-C.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
@@ -12,8 +13,8 @@ import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { Finished } from '../measured.js';
-import { measuredDws } from '../measured.js';
+import type { Watched } from '../terminal.js';
+import { watchedDws } from '../terminal.js';
 import { writeManyImages } from './images.js';
 
 const network = fileURLToPath(new URL('../../examples/modules/three-layers.mjs', import.meta.url));
@@ -25,6 +26,10 @@ const sets = {
 
 const mostMinutes = 30;
 const mostBytes = 6e9;
+/** Seconds without anything new on the terminal, and from Ctrl-C to the end. */
+const mostSilence = 60;
+/** What a shell reports for Ctrl-C. */
+const interrupted = 130;
 
 const shown = (value: number): string => Math.round(value).toLocaleString('en-US');
 
@@ -63,8 +68,26 @@ function commandsOf(data: string, out: string, threads: string): Record<string, 
   };
 }
 
-const row = (name: string, { code, seconds, peakMib }: Finished): string =>
-  `| ${name} | ${code} | ${(seconds / 60).toFixed(1)} | ${shown(peakMib)} |`;
+const row = (name: string, { code, seconds, peakMib, silence }: Watched, { stopped }: Watched): string =>
+  `| ${name} | ${code} | ${(seconds / 60).toFixed(1)} | ${shown(peakMib)} | ${silence.toFixed(1)} | ${stopped?.toFixed(1) ?? '-'} |`;
+
+/** What is wrong with a command, and with its end by Ctrl-C. */
+function problemsOf(what: string, whole: Watched, stopped: Watched): string[] {
+  const problems = [];
+  const lines = ({ text }: Watched) =>
+    text
+      .trim()
+      .split(/[\r\n]+/)
+      .slice(-8)
+      .join('\n');
+  if (whole.code !== 0) problems.push(`${what} ends with ${whole.code}:\n${lines(whole)}`);
+  if (whole.peakMib * 2 ** 20 > mostBytes) problems.push(`${what} takes more than 6 GB`);
+  if (whole.silence > mostSilence) problems.push(`${what} shows nothing new for ${whole.silence.toFixed(0)} s`);
+  if (stopped.code !== interrupted) problems.push(`${what} ends with ${stopped.code} by Ctrl-C:\n${lines(stopped)}`);
+  if ((stopped.stopped ?? Infinity) > mostSilence)
+    problems.push(`${what} goes on for ${stopped.stopped?.toFixed(0)} s after Ctrl-C`);
+  return problems;
+}
 
 export async function benchMany(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -95,19 +118,21 @@ export async function benchMany(args: string[]): Promise<void> {
       const out = await mkdtemp(path.join(home, 'run-'));
       await makeSet(data, size);
       console.log(`${shown(size.images)} images in ${shown(size.classes)} classes\n`);
-      console.log('| | exit code | minutes | peak, MiB |\n| --- | --- | --- | --- |');
+      console.log('| | exit code | minutes | peak, MiB | longest silence, s | end by Ctrl-C, s |');
+      console.log('| --- | --- | --- | --- | --- | --- |');
       let minutes = 0;
       for (const [what, command] of Object.entries(commandsOf(data, out, values.threads))) {
-        const finished = await measuredDws(command);
-        console.log(row(what, finished));
-        minutes += finished.seconds / 60;
-        const told = `${finished.stdout}\n${finished.stderr}`.trim().split('\n').slice(-8).join('\n');
-        if (finished.code !== 0) problems.push(`${what} of ${name} ends with ${finished.code}:\n${told}`);
-        if (finished.peakMib * 2 ** 20 > mostBytes) problems.push(`${what} of ${name} takes more than 6 GB`);
+        const whole = await watchedDws(command);
+        // A training that has ended has no second half.
+        const again = command.map((word) => (word === out ? `${out}-again` : word));
+        const stopped = await watchedDws(what === '20 steps' ? again : command, whole.seconds / 2);
+        console.log(row(what, whole, stopped));
+        minutes += whole.seconds / 60;
+        problems.push(...problemsOf(`${what} of ${name}`, whole, stopped));
       }
       if (minutes > mostMinutes) problems.push(`${name} takes ${minutes.toFixed(0)} minutes`);
       console.log('');
-      await rm(out, { recursive: true });
+      for (const folder of [out, `${out}-again`]) await rm(folder, { recursive: true, force: true });
     }
   } finally {
     if (values.keep === undefined) await rm(home, { recursive: true, force: true });
