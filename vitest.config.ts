@@ -1,6 +1,6 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** Of browsers, kills and whole pages of the documentation: minutes each, so that `npm test` leaves them to `npm run bench -- tests`. */
+/** Of browsers, kills, repeated runs and whole pages of the documentation: what `npm test` has no time for, and leaves to `npm run bench -- tests`. */
 const long = 'test/**/*.long.test.ts';
 
 export default defineConfig(({ mode }) => ({

@@ -2,7 +2,8 @@
  * npm run bench -- tests [filter...]
  *
  * The tests named *.long.test.ts, with the same vitest and the same helpers as `npm test`, which has ten minutes and leaves
- * these out: the shipped model and the page in browsers, what a training outlives, every command of the documentation.
+ * these out: the shipped model and the page in browsers, what a training outlives and how it is repeated, every command of the
+ * documentation.
  */
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
