@@ -78,13 +78,13 @@ async function writeChunks(file: FileHandle, content: FileContent): Promise<void
  * it returns the new content is on the disk. Whatever has the name is replaced, a link as well: a folder that comes from elsewhere
  * leads no writing out of it.
  *
- * @param requireOurs called when only the new name is missing; what it throws leaves the old content
+ * @param beforeRename called with the file when only its new name is missing; what it throws leaves the old content
  * @throws UserError naming the path and the reason: full disk, missing permission, missing folder ...
  */
 export async function writeOwnFile(
   path: string,
   content: FileContent,
-  requireOurs?: () => Promise<void>,
+  beforeRename?: (temporary: string) => Promise<void>,
 ): Promise<void> {
   await replaceFile(path, async (temporary) => {
     const file = await open(temporary, 'wx');
@@ -94,7 +94,7 @@ export async function writeOwnFile(
     } finally {
       await file.close();
     }
-    await requireOurs?.();
+    await beforeRename?.(temporary);
   });
 }
 

@@ -8,6 +8,7 @@
  *
  * Equal runs write equal bytes: no time, no path and nothing that does not decide the numbers belongs in here.
  */
+import { createReadStream } from 'node:fs';
 import type { TrainingOptions } from '../../graph/options.js';
 import { elementCount } from '../../graph/onnx/types.js';
 import type { StateTensor } from '../../graph/parts/state.js';
@@ -48,12 +49,16 @@ export interface CheckpointContent {
   tensors?: readonly StateTensor[];
 }
 
+/** Of a file that is read back. */
+const READ_BYTES = 2 ** 20;
+
 /**
- * Writes a checkpoint in one piece (see `writeOwnFile`).
+ * Writes a checkpoint in one piece (see `writeOwnFile`). What was written is read back and checked before it gets its name: native code
+ * has the state in its hands between runs, and so has a disk after them.
  *
  * @param requireOurs called when only the new name is missing; what it throws leaves the old file
  * @throws Error when a state vector is missing or has another length than the layout says
- * @throws UserError when the file can't be written
+ * @throws UserError when the file can't be written, or is not what was to be written
  */
 export async function saveCheckpoint(
   path: string,
@@ -85,7 +90,19 @@ export async function saveCheckpoint(
     ),
   };
   const sha256 = await checkpointDigest(text, tensors, chunks);
-  await writeOwnFile(path, encodeSafetensors(tensors, { ...text, sha256 }), requireOurs);
+  const content = encodeSafetensors(tensors, { ...text, sha256 });
+  const dataBytes = chunks.reduce((sum, { length }) => sum + length, 0);
+  const fileBytes = content.reduce((sum, { length }) => sum + length, 0);
+  await writeOwnFile(path, content, async (temporary) => {
+    const written = createReadStream(temporary, { start: fileBytes - dataBytes, highWaterMark: READ_BYTES });
+    if ((await checkpointDigest(text, tensors, written)) !== sha256) {
+      throw new UserError(
+        `can't write ${path}: what was written is not what was to be written. The file that was there before is as it was; the ` +
+          `memory or the disk of this machine may be faulty. Go on from the checkpoint with --resume auto.`,
+      );
+    }
+    await requireOurs?.();
+  });
 }
 
 /** A checkpoint that another version of this program reads. */

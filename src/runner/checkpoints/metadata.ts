@@ -185,11 +185,11 @@ const HASH_BYTES = 16 * 2 ** 20;
 export async function checkpointDigest(
   metadata: Readonly<Record<string, string>>,
   tensors: readonly NamedShape[],
-  chunks: readonly Uint8Array[],
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<string> {
   const header = canonicalJson({ metadata, tensors: tensors.map(({ name, shape }) => [name, shape]) });
   const hash = createHash('sha256').update(header);
-  for (const chunk of chunks) {
+  for await (const chunk of chunks) {
     for (let offset = 0; offset < chunk.length; offset += HASH_BYTES) {
       hash.update(chunk.subarray(offset, offset + HASH_BYTES));
       await setImmediate();
