@@ -6,6 +6,7 @@ type Benchmark = (args: string[]) => Promise<void>;
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
   learn: async () => (await import('./learn/main.js')).benchLearn,
   damaged: async () => (await import('./data/damaged.js')).benchDamaged,
+  engines: async () => (await import('./engines/main.js')).benchEngines,
   fuzz: async () => (await import('./fuzz/main.js')).benchFuzz,
   install: async () => (await import('./install/main.js')).benchInstall,
   many: async () => (await import('./many/main.js')).benchMany,

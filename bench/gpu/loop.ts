@@ -40,7 +40,9 @@ export async function runLoop(device: Provider, threads: number, steps: number, 
     optimizer: 'sgd',
     provider: device,
   });
-  let state = initialFeeds(options);
+  let state: Record<string, ort.Tensor> = Object.fromEntries(
+    Object.entries(initialFeeds(options)).map(([name, { data, dims }]) => [name, new ort.Tensor(data, dims)]),
+  );
   const folder = mkdtempSync(path.join(tmpdir(), 'dws-profile-'));
   const session = await openSession(
     buildTrainLoop(options),
@@ -68,9 +70,7 @@ export async function runLoop(device: Provider, threads: number, steps: number, 
       lr: new ort.Tensor('float32', new Float32Array(stepsPerRun).fill(1e-3), [stepsPerRun]),
       lr_beta: new ort.Tensor('float32', new Float32Array(stepsPerRun).fill(0.1), [stepsPerRun]),
     });
-    state = Object.fromEntries(
-      Object.keys(state).map((name) => [name, out[`${name}_out`]! as ort.Tensor]),
-    ) as typeof state;
+    state = Object.fromEntries(Object.keys(state).map((name) => [name, out[`${name}_out`]! as ort.Tensor]));
     losses.push(...(out['losses']!.data as Float32Array));
   }
   session.endProfiling();

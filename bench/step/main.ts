@@ -28,10 +28,11 @@ const fromSource = import.meta.url.endsWith('.ts');
 const loader = fromSource ? ['--import', import.meta.resolve('tsx')] : [];
 const ours = fileURLToPath(new URL(fromSource ? 'ours.ts' : 'ours.js', import.meta.url));
 
-export const timeOurs = (args: string[]): Promise<Timing> => time(process.execPath, [...loader, ours, ...args]);
+export const timeOurs = (args: string[], env?: NodeJS.ProcessEnv): Promise<Timing> =>
+  time(process.execPath, [...loader, ours, ...args], env);
 
-export async function time(command: string, args: string[]): Promise<Timing> {
-  const { stdout } = await execute(command, args, { maxBuffer: 1 << 24 });
+export async function time(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Timing> {
+  const { stdout } = await execute(command, args, { maxBuffer: 1 << 24, env: { ...process.env, ...env } });
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as Timing;
 }
 

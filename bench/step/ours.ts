@@ -3,16 +3,15 @@
  *
  *     tsx bench/step/ours.ts --model resnet50 --batch 20 --size 224 --steps 5
  */
-import * as ort from 'onnxruntime-node';
+import ort from 'onnxruntime-node';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { dropoutBytes } from '../../src/graph/artifacts/artifacts.js';
-import { describeNetwork } from '../../src/graph/step/describe.js';
 import type { OptimizerName, Provider } from '../../src/graph/options.js';
 import { Philox } from '../../src/graph/state/philox.js';
-import { openTrainLoop, runInPlace } from '../../src/runner/compute/in-place.js';
+import { chooseEngine } from '../../src/runner/compute/engines.js';
+import { openTrainLoop } from '../../src/runner/compute/train-loop.js';
 import { packageJson } from '../../src/runner/base/package-json.js';
-import { benchOptions, initialFeeds } from '../training.js';
+import { benchOptions, initialFeeds, madeUpSteps } from '../training.js';
 
 const { values } = parseArgs({
   options: {
@@ -43,42 +42,19 @@ const options = benchOptions({
   provider: values.device as Provider,
 });
 const state = initialFeeds(options);
-const bytesOfDropout = dropoutBytes(describeNetwork(options), options);
 
 const opening = performance.now();
 const device = { device: options.provider, deviceId: 0, threads: Number(values.threads) };
-const session = await openTrainLoop(options, device, {});
+const { engine } = await chooseEngine(device);
+const session = await openTrainLoop(engine, options, device, {});
 const sessionSeconds = (performance.now() - opening) / 1000;
 
 const random = new Philox(0, 'sampling');
-function data(steps: number) {
-  const float = (shape: number[], fill: (array: Float32Array) => Float32Array) =>
-    new ort.Tensor('float32', fill(new Float32Array(shape.reduce((a, b) => a * b, 1))), shape);
-  const pixels = new Uint32Array(Math.ceil((steps * batchSize * imageSize * imageSize * 3) / 4)).map(() =>
-    random.uint32(),
-  );
-  const bytes = new Uint8Array(pixels.buffer, 0, steps * batchSize * imageSize * imageSize * 3);
-  const labels = Int32Array.from({ length: steps * batchSize }, (_, i) => Math.floor((i % batchSize) / batchK));
-  return {
-    images: new ort.Tensor('uint8', bytes, [steps, batchSize, imageSize, imageSize, 3]),
-    labels: new ort.Tensor('int32', labels, [steps, batchSize]),
-    uniforms: float([steps, batchSize, batchK - 1], (array) => random.fillUnit(array)),
-    ...(bytesOfDropout > 0 && {
-      dropout: new ort.Tensor('uint8', random.fillBytes(new Uint8Array(steps * bytesOfDropout)), [
-        steps,
-        bytesOfDropout,
-      ]),
-    }),
-    lr: float([steps], (array) => array.fill(1e-3)),
-    lr_beta: float([steps], (array) => array.fill(0.1)),
-  };
-}
-
 let loss = NaN;
 async function run(steps: number): Promise<number> {
-  const feeds = { ...data(steps), ...state };
+  const feeds = { ...madeUpSteps(options, steps, random), ...state };
   const start = performance.now();
-  const out = await runInPlace(session, feeds, state);
+  const out = await session.run(feeds, state);
   const seconds = (performance.now() - start) / 1000 / steps;
   loss = (out['losses']!.data as Float32Array).at(-1)!;
   return seconds;
@@ -95,7 +71,7 @@ const median = times[Math.floor(times.length / 2)]!;
 const rounded = (x: number) => Number(x.toFixed(5));
 console.log(
   JSON.stringify({
-    tool: `dws ${packageJson().version} on onnxruntime-node ${ort.env.versions.node}`,
+    tool: `dws ${packageJson().version} on onnxruntime-node ${ort.env.versions.node}, ${engine.name}`,
     model: options.model,
     batch: batchSize,
     size: imageSize,

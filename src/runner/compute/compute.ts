@@ -2,8 +2,6 @@
  * ONNX Runtime's sessions and the tensors that stay with them from run to run (the training state): what runs in the
  * compute thread. Graphs are built here as well, and initial weights made, since both take seconds for large networks.
  */
-import ort from 'onnxruntime-node';
-import type { InferenceSession } from 'onnxruntime-node';
 import { buildEvalModel, buildFeaturesModel, buildTrainLoop } from '../../graph/artifacts/artifacts.js';
 import { describeNetwork, describeState, initialState } from '../../graph/step/describe.js';
 import type { NetworkOptions, TrainingOptions } from '../../graph/options.js';
@@ -20,9 +18,10 @@ import type { Blueprint } from '../modules/blueprint.js';
 import { blueprintOf } from '../modules/blueprint.js';
 import type { LoadedModules, ModuleSources } from '../modules/kinds.js';
 import { loadModules } from '../modules/load.js';
-import { openTrainLoop, runInPlace } from './in-place.js';
-import { openSession } from './session.js';
+import type { Engine, EngineSession, PlainTensors } from './engine.js';
+import { chooseEngine } from './engines.js';
 import { memoryError } from './out-of-memory.js';
+import { openTrainLoop } from './train-loop.js';
 import type { DeviceOptions } from '../options/run-options.js';
 
 /** The graphs that a compute thread can open, and what each is built from. */
@@ -38,16 +37,22 @@ export interface GraphOptions {
 
 export type GraphName = keyof GraphOptions;
 
-type Open<Options> = (options: Options, device: DeviceOptions, definitions: Definitions) => Promise<InferenceSession>;
+type Open<Options> = (
+  engine: Engine,
+  options: Options,
+  device: DeviceOptions,
+  definitions: Definitions,
+) => Promise<EngineSession>;
 
 const openers: { [Name in GraphName]: Open<GraphOptions[Name]> } = {
   train_loop: openTrainLoop,
-  eval_model: (options, device, definitions) => openSession(buildEvalModel(options, definitions), device),
-  features_model: (options, device, definitions) => openSession(buildFeaturesModel(options, definitions), device),
-  retrieval: (options, device) => openSession(buildRetrievalModel(options), device),
-  relevance: (options, device) => openSession(buildRelevanceModel(options), device),
-  nearest_center: (options, device) => openSession(buildNearestCenterModel(options), device),
-  sampling: (options, device) => openSession(buildSamplingModel(options), device),
+  eval_model: (engine, options, device, definitions) => engine.open(buildEvalModel(options, definitions), device),
+  features_model: (engine, options, device, definitions) =>
+    engine.open(buildFeaturesModel(options, definitions), device),
+  retrieval: (engine, options, device) => engine.open(buildRetrievalModel(options), device),
+  relevance: (engine, options, device) => engine.open(buildRelevanceModel(options), device),
+  nearest_center: (engine, options, device) => engine.open(buildNearestCenterModel(options), device),
+  sampling: (engine, options, device) => engine.open(buildSamplingModel(options), device),
 };
 
 /** The graphs that modules may be part of, made again to find a node of theirs. */
@@ -57,26 +62,12 @@ const builders: { [Name in GraphName]?: (options: GraphOptions[Name], definition
   features_model: buildFeaturesModel,
 };
 
-/** A tensor as it travels between threads. */
-export interface PlainTensor {
-  data: Float32Array | Float64Array | Int32Array | Uint8Array;
-  dims: number[];
-}
-
-export type PlainTensors = Record<string, PlainTensor>;
-
 export interface RunResult {
   /** The outputs, but for those that replaced held tensors. */
   outputs: PlainTensors;
   /** How long ONNX Runtime ran. */
   seconds: number;
 }
-
-const toTensor = ({ data, dims }: PlainTensor): ort.Tensor => {
-  if (data instanceof Float32Array) return new ort.Tensor('float32', data, dims);
-  if (data instanceof Float64Array) return new ort.Tensor('float64', data, dims);
-  return data instanceof Int32Array ? new ort.Tensor('int32', data, dims) : new ort.Tensor('uint8', data, dims);
-};
 
 function explain(error: unknown, graph: string, { device }: DeviceOptions): Error {
   const where = `${graph} on ${device}`;
@@ -85,10 +76,10 @@ function explain(error: unknown, graph: string, { device }: DeviceOptions): Erro
 }
 
 export class Compute {
-  private readonly sessions = new Map<GraphName, InferenceSession>();
+  private readonly sessions = new Map<GraphName, EngineSession>();
   private readonly built = new Map<GraphName, unknown>();
-  private readonly held = new Map<string, ort.Tensor>();
-
+  private readonly held: PlainTensors = {};
+  private readonly engine: Promise<Engine>;
   private readonly modules: Promise<LoadedModules>;
 
   /** @param modules to load: those that the graphs' options name, each as it was when its run was opened */
@@ -97,17 +88,19 @@ export class Compute {
     modules: ModuleSources = {},
   ) {
     this.modules = loadModules(modules);
+    this.engine = chooseEngine(device).then(({ engine }) => engine);
     // Told when a graph is opened.
-    this.modules.catch(() => undefined);
+    for (const promise of [this.modules, this.engine]) promise.catch(() => undefined);
   }
 
   /** Builds a graph and opens it, in place of one of its name. @throws UserError when the device can't be used */
   async open<Name extends GraphName>(graph: Name, options: GraphOptions[Name]): Promise<void> {
     await this.release(graph);
     const { definitions, facts } = await this.modules;
+    const engine = await this.engine;
     this.built.set(graph, options);
     try {
-      this.sessions.set(graph, await openers[graph](options, this.device, definitions));
+      this.sessions.set(graph, await openers[graph](engine, options, this.device, definitions));
     } catch (error) {
       throw error instanceof UserError ? error : (blamed(error, facts) ?? (await this.explained(error, graph)));
     }
@@ -121,7 +114,7 @@ export class Compute {
 
   /** Keeps tensors: they are inputs of every graph that has an input of their name and is run without it. */
   hold(tensors: PlainTensors): void {
-    for (const [name, tensor] of Object.entries(tensors)) this.held.set(name, toTensor(tensor));
+    Object.assign(this.held, tensors);
   }
 
   /** Holds the state that a training begins with. */
@@ -144,19 +137,16 @@ export class Compute {
     if (!session) throw new Error(`${graph} is not open`);
     const inputs = Object.fromEntries(
       session.inputNames.map((name) => {
-        const tensor = feeds[name] ? toTensor(feeds[name]) : this.held.get(name);
+        const tensor = feeds[name] ?? this.held[name];
         if (!tensor) throw new Error(`${graph}: input ${name} is neither given nor held`);
         return [name, tensor];
       }),
     );
     const started = performance.now();
-    const results = await runInPlace(session, inputs, Object.fromEntries(this.held)).catch(async (error: unknown) => {
+    const outputs = await session.run(inputs, this.held).catch(async (error: unknown) => {
       throw await this.explained(error, graph);
     });
-    const seconds = (performance.now() - started) / 1000;
-    const plain = ({ data, dims }: ort.Tensor): PlainTensor => ({ data: data as PlainTensor['data'], dims: [...dims] });
-    const outputs = Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, plain(tensor)]));
-    return { outputs, seconds };
+    return { outputs, seconds: (performance.now() - started) / 1000 };
   }
 
   /** What ONNX Runtime has thrown, as an error that says where it comes from. */
@@ -170,7 +160,7 @@ export class Compute {
 
   /** Copies of held float32 tensors. */
   read(names: string[]): Record<string, Float32Array<ArrayBuffer>> {
-    return Object.fromEntries(names.map((name) => [name, new Float32Array(this.held.get(name)!.data as Float32Array)]));
+    return Object.fromEntries(names.map((name) => [name, new Float32Array(this.held[name]!.data as Float32Array)]));
   }
 
   /** Closes a graph and gives its working memory back; nothing when it is not open. */
@@ -183,6 +173,6 @@ export class Compute {
   /** Closes everything. */
   async close(): Promise<void> {
     for (const graph of this.sessions.keys()) await this.release(graph);
-    this.held.clear();
+    for (const name of Object.keys(this.held)) delete this.held[name];
   }
 }

@@ -1,6 +1,5 @@
 /** ONNX Runtime sessions on a device. A device that can't be had is an error that says how to get it, never the CPU. */
 import { statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import ort from 'onnxruntime-node';
 import type { InferenceSession } from 'onnxruntime-node';
@@ -9,12 +8,9 @@ import { encodeModel } from '../../graph/onnx/schema.js';
 import type { Provider } from '../../graph/options.js';
 import { UserError } from '../base/errors.js';
 import type { DeviceOptions } from '../options/run-options.js';
+import { bindingFolder, packageFolder } from './onnxruntime-folder.js';
 
 type SessionOptions = InferenceSession.SessionOptions;
-
-/** Folder of the installed onnxruntime-node; its main file is in `dist`. */
-const packageFolder = path.resolve(createRequire(import.meta.url).resolve('onnxruntime-node'), '../..');
-const bindingFolder = path.join(packageFolder, 'bin/napi-v6', process.platform, process.arch);
 
 const installCuda =
   `Install it with\n  node ${path.join(path.relative('', packageFolder), 'script/install.js')} --onnxruntime-node-install\n` +
@@ -71,10 +67,11 @@ const sessionOptions = (device: DeviceOptions): SessionOptions => ({
   logSeverityLevel: 4,
 });
 
-/** x + 1 */
+/** Twice the sum of [1, 1, 2, 2]: a Conv and a Gemm, since CUDA's libraries for them are loaded by the first that there is. */
 function probeModel(): Uint8Array {
   const g = new GraphBuilder();
-  g.output('y', g.op('Add', [g.input('x', 'float32', [2]), g.scalar(1)]));
+  const sum = g.op('Conv', [g.input('x', 'float32', [1, 1, 2, 2]), g.constant('float32', [1, 1, 2, 2], [1, 1, 1, 1])]);
+  g.output('y', g.op('Gemm', [g.op('Flatten', [sum]), g.constant('float32', [1, 1], [2])]));
   return encodeModel(g.model('probe'));
 }
 
@@ -92,14 +89,24 @@ async function probe(device: DeviceOptions): Promise<void> {
   requireProvider(device);
   try {
     const session = await create(probeModel(), sessionOptions(device));
-    const { y } = await session.run({ x: new ort.Tensor('float32', Float32Array.of(1, 2), [2]) });
+    const { y } = await session.run({ x: new ort.Tensor('float32', Float32Array.of(1, 2, 3, 4), [1, 1, 2, 2]) });
     await session.release();
-    if (String(y!.data) !== '2,3') throw new Error(`1 + [1, 2] came out as [${String(y!.data)}]`);
+    if (y!.data[0] !== 20) throw new Error(`2 (1 + 2 + 3 + 4) came out as ${String(y!.data[0])}`);
   } catch (error) {
     const which = device.device === 'cuda' ? ` on CUDA device ${device.deviceId}` : '';
     const { advice } = providerTable[device.device];
     const message = `--device ${device.device}: ONNX Runtime can't open a session${which}: ${firstLine(error)}\n${advice}`;
     throw new UserError(message, { cause: error });
+  }
+}
+
+/** Opens a session. @throws UserError where it is the device that can't be used; what else `open` throws otherwise */
+export async function explainFailure<Session>(device: DeviceOptions, open: () => Promise<Session>): Promise<Session> {
+  try {
+    return await open();
+  } catch (error) {
+    await probe(device);
+    throw error;
   }
 }
 
@@ -117,12 +124,7 @@ export async function openSession(
   extra: SessionOptions = {},
 ): Promise<InferenceSession> {
   requireProvider(device);
-  try {
-    return await create(model, { ...sessionOptions(device), ...extra });
-  } catch (error) {
-    await probe(device);
-    throw error;
-  }
+  return explainFailure(device, () => create(model, { ...sessionOptions(device), ...extra }));
 }
 
 /** Really opens a tiny session on a device and runs it. */

@@ -4,7 +4,8 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { TrainingOptions } from '../../graph/options.js';
-import type { Compute, GraphName, GraphOptions, PlainTensors, RunResult } from './compute.js';
+import type { Compute, GraphName, GraphOptions, RunResult } from './compute.js';
+import type { PlainTensors } from './engine.js';
 import type { Call, Reply, Start } from './worker.js';
 import { UserError } from '../base/errors.js';
 import { ModuleError } from '../modules/blame.js';

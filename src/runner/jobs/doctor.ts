@@ -9,6 +9,7 @@ import sharp from 'sharp';
 import type { Provider } from '../../graph/options.js';
 import { imageExtensions } from '../data/image-formats.js';
 import { workerFile } from '../base/worker-file.js';
+import { chooseEngine } from '../compute/engines.js';
 
 export interface Finding {
   name: string;
@@ -41,11 +42,21 @@ const nodeVersion = (): Finding => ({
   detail: `${process.versions.node} on ${process.platform} ${process.arch}`,
 });
 
-const onnxRuntimeVersion = (): Finding => ({
-  name: 'ONNX Runtime',
-  status: 'ok',
-  detail: ort.env.versions.node ?? ort.env.versions.common,
-});
+async function onnxRuntime(): Promise<Finding> {
+  const version = ort.env.versions.node ?? ort.env.versions.common;
+  const found = (status: Finding['status'], way: string) => ({
+    name: 'ONNX Runtime',
+    status,
+    detail: `${version}\n${way}`,
+  });
+  try {
+    const { engine, reason } = await chooseEngine({ device: 'cpu' });
+    const how = reason === undefined ? 'arrays stay where they lie' : `which copies arrays in every run (${reason})`;
+    return found('ok', `through its ${engine.name}: ${how}`);
+  } catch (error) {
+    return found('failed', message(error));
+  }
+}
 
 /** The processor's features where the system tells them (Linux), in words; empty elsewhere. */
 async function cpuFeatures(): Promise<string[]> {
@@ -127,7 +138,7 @@ async function disk(folder: string): Promise<Finding> {
 export async function examine(folder: string, onFinding: (finding: Finding) => void): Promise<Finding[]> {
   const checks = [
     nodeVersion,
-    onnxRuntimeVersion,
+    onnxRuntime,
     processor,
     () => device('cpu'),
     () => device('cuda'),

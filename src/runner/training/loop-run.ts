@@ -1,6 +1,6 @@
 /** What goes into a run of `train_loop.onnx`, and what comes out. */
 import type { TrainingOptions } from '../../graph/options.js';
-import type { PlainTensors } from '../compute/compute.js';
+import type { PlainTensors } from '../compute/engine.js';
 import type { TrainingRun } from '../data/prefetch.js';
 import type { StepMetrics } from './metrics-file.js';
 

@@ -1,0 +1,171 @@
+/**
+ * A session through the C API.
+ *
+ * The rule for every pointer: what is made for a run, or to open a session, is released before that call returns, however it ends. ONNX
+ * Runtime reads and writes arrays of Node.js where they lie, and has no pointer to them after the run; until then the caller's
+ * variables hold them. What ONNX Runtime made, the outputs that nobody gave an array for, is copied before it is released. Only the
+ * session outlives a call, until `release`.
+ */
+import koffi from 'koffi';
+import type { DeviceOptions } from '../../options/run-options.js';
+import type { EngineSession, PlainTensor, PlainTensors, SessionSettings } from '../engine.js';
+import type { Pointer } from './functions.js';
+import { filled } from './functions.js';
+import type { Library } from './library.js';
+
+type TypedArray = PlainTensor['data'];
+
+/** ONNX's number of each element type, and the arrays that hold it. */
+const types = [
+  [1, Float32Array],
+  [2, Uint8Array],
+  [6, Int32Array],
+  [11, Float64Array],
+] as const satisfies readonly [number, new (bytes: ArrayBuffer) => TypedArray][];
+
+const numberOf = (data: TypedArray): number => types.find(([, array]) => data instanceof array)![0];
+
+/** What a fatal error is told as; what is less is a word about nodes that are on the CPU on purpose. */
+const FATAL = 4;
+
+/** Options of ONNX Runtime's CUDA provider. */
+const cudaOptions = ({ deviceId }: DeviceOptions) => ({ device_id: String(deviceId) });
+
+class Session implements EngineSession {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+
+  constructor(
+    private readonly library: Library,
+    private session: Pointer,
+  ) {
+    const { api } = library;
+    this.inputNames = this.names(filled<number>(api.SessionGetInputCount, session), api.SessionGetInputName);
+    this.outputNames = this.names(filled<number>(api.SessionGetOutputCount, session), api.SessionGetOutputName);
+  }
+
+  async run(inputs: PlainTensors, held: PlainTensors): Promise<PlainTensors> {
+    const { api } = this.library;
+    if (this.session === null) throw new Error('the session is released');
+    const made: Pointer[] = [];
+    const given = new BigUint64Array(this.inputNames.length);
+    const results = new BigUint64Array(this.outputNames.length);
+    const valueOf = (tensor: PlainTensor): bigint => {
+      const value = this.value(tensor)!;
+      made.push(value);
+      return value;
+    };
+    try {
+      this.inputNames.forEach((name, i) => (given[i] = valueOf(inputs[name]!)));
+      const into = this.outputNames.map((name) =>
+        name.endsWith('_out') ? held[name.slice(0, -'_out'.length)] : undefined,
+      );
+      into.forEach((tensor, i) => tensor && (results[i] = valueOf(tensor)));
+      const [names, wanted] = [this.inputNames, this.outputNames];
+      api.Run(this.session, null, names, given, names.length, wanted, wanted.length, results);
+      const outputs: PlainTensors = {};
+      wanted.forEach((name, i) => {
+        if (into[i]) return;
+        made.push(results[i]!);
+        outputs[name] = this.copy(results[i]!);
+      });
+      return outputs;
+    } finally {
+      for (const value of made) api.ReleaseValue(value);
+    }
+  }
+
+  async release(): Promise<void> {
+    const { session } = this;
+    this.session = null;
+    if (session !== null) this.library.api.ReleaseSession(session);
+  }
+
+  private names(length: number, name: (...args: unknown[]) => void): string[] {
+    const { api, allocator } = this.library;
+    return Array.from({ length: Number(length) }, (_, i) => {
+      const address = filled(name, this.session, i, allocator);
+      try {
+        return koffi.decode.string(address);
+      } finally {
+        api.AllocatorFree(allocator, address);
+      }
+    });
+  }
+
+  /** A tensor that lies in the array's memory. */
+  private value({ data, dims }: PlainTensor): Pointer {
+    const shape = BigInt64Array.from(dims, BigInt);
+    // Of an array of 64 bytes or less, V8 keeps the elements where they may move, until its buffer has been asked for.
+    void data.buffer;
+    const { api, memory } = this.library;
+    return filled(
+      api.CreateTensorWithDataAsOrtValue,
+      memory,
+      data,
+      data.byteLength,
+      shape,
+      dims.length,
+      numberOf(data),
+    );
+  }
+
+  private copy(value: Pointer): PlainTensor {
+    const { api } = this.library;
+    const info = filled(api.GetTensorTypeAndShape, value);
+    try {
+      const type = filled<number>(api.GetTensorElementType, info);
+      const shape = new BigInt64Array(Number(filled<number>(api.GetDimensionsCount, info)));
+      api.GetDimensions(info, shape, shape.length);
+      const dims = Array.from(shape, Number);
+      const array = types.find(([number]) => number === type)?.[1];
+      if (!array) throw new Error(`an output is of ONNX's type ${type}, which is not read`);
+      const bytes = array.BYTES_PER_ELEMENT * dims.reduce((product, dim) => product * dim, 1);
+      if (bytes === 0) return { data: new array(new ArrayBuffer(0)), dims };
+      const data = koffi.decode(filled(api.GetTensorMutableData, value), 'uint8_t', bytes) as Uint8Array<ArrayBuffer>;
+      return { data: new array(data.buffer), dims };
+    } finally {
+      api.ReleaseTensorTypeAndShapeInfo(info);
+    }
+  }
+}
+
+function addCuda({ api }: Library, options: Pointer, device: DeviceOptions): void {
+  const cuda = filled(api.CreateCUDAProviderOptions);
+  try {
+    const entries = Object.entries(cudaOptions(device));
+    const [keys, values] = [entries.map(([key]) => key), entries.map(([, value]) => value)];
+    api.UpdateCUDAProviderOptions(cuda, keys, values, entries.length);
+    api.SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda);
+  } finally {
+    api.ReleaseCUDAProviderOptions(cuda);
+  }
+}
+
+/**
+ * Opens a model, with the settings that the binding's sessions have.
+ *
+ * @throws Error with ONNX Runtime's words
+ */
+export async function openSession(
+  library: Library,
+  model: Uint8Array,
+  device: DeviceOptions,
+  { enableCpuMemArena = true }: SessionSettings = {},
+): Promise<EngineSession> {
+  const { api, environment } = library;
+  const options = filled(api.CreateSessionOptions);
+  try {
+    api.SetIntraOpNumThreads(options, device.threads);
+    api.SetInterOpNumThreads(options, 1);
+    api.SetSessionLogSeverityLevel(options, FATAL);
+    // Doubles the peak memory of the training loop.
+    api.DisableMemPattern(options);
+    if (!enableCpuMemArena) api.DisableCpuMemArena(options);
+    if (device.device === 'cuda') addCuda(library, options, device);
+    const session = filled(api.CreateSessionFromArray, environment, model, model.byteLength, options);
+    return new Session(library, session);
+  } finally {
+    api.ReleaseSessionOptions(options);
+  }
+}
