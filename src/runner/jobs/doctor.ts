@@ -51,8 +51,9 @@ async function onnxRuntime(): Promise<Finding> {
   });
   try {
     const { engine, reason } = await chooseEngine({ device: 'cpu' });
-    const how = reason === undefined ? 'arrays stay where they lie' : `which copies arrays in every run (${reason})`;
-    return found('ok', `through its ${engine.name}: ${how}`);
+    const how =
+      reason === undefined ? 'which leaves arrays where they are' : `which copies arrays in every run (${reason})`;
+    return found('ok', `through its ${engine.name}, ${how}`);
   } catch (error) {
     return found('failed', message(error));
   }

@@ -2,9 +2,9 @@
  * A session through the C API.
  *
  * The rule for every pointer: what is made for a run, or to open a session, is released before that call returns, however it ends. ONNX
- * Runtime reads and writes arrays of Node.js where they lie, and has no pointer to them after the run; until then the caller's
- * variables hold them. What ONNX Runtime made, the outputs that nobody gave an array for, is copied before it is released. Only the
- * session outlives a call, until `release`.
+ * Runtime reads and writes arrays of Node.js where they lie, and has no pointer to them after the run; until then `lent` keeps them,
+ * since a variable that is not read any more keeps nothing from garbage collection. What ONNX Runtime made, the outputs that nobody
+ * gave an array for, is copied before it is released. Only the session outlives a call, until `release`.
  */
 import koffi from 'koffi';
 import type { DeviceOptions } from '../../options/run-options.js';
@@ -34,6 +34,8 @@ const cudaOptions = ({ deviceId }: DeviceOptions) => ({ device_id: String(device
 class Session implements EngineSession {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+  /** The tensors that ONNX Runtime has pointers to. */
+  private lent: PlainTensor[] = [];
 
   constructor(
     private readonly library: Library,
@@ -51,6 +53,7 @@ class Session implements EngineSession {
     const given = new BigUint64Array(this.inputNames.length);
     const results = new BigUint64Array(this.outputNames.length);
     const valueOf = (tensor: PlainTensor): bigint => {
+      this.lent.push(tensor);
       const value = this.value(tensor)!;
       made.push(value);
       return value;
@@ -63,15 +66,12 @@ class Session implements EngineSession {
       into.forEach((tensor, i) => tensor && (results[i] = valueOf(tensor)));
       const [names, wanted] = [this.inputNames, this.outputNames];
       api.Run(this.session, null, names, given, names.length, wanted, wanted.length, results);
-      const outputs: PlainTensors = {};
-      wanted.forEach((name, i) => {
-        if (into[i]) return;
-        made.push(results[i]!);
-        outputs[name] = this.copy(results[i]!);
-      });
-      return outputs;
+      const own = wanted.flatMap((name, i) => (into[i] ? [] : [[name, results[i]!] as const]));
+      made.push(...own.map(([, value]) => value));
+      return Object.fromEntries(own.map(([name, value]) => [name, this.copy(value)]));
     } finally {
       for (const value of made) api.ReleaseValue(value);
+      this.lent = [];
     }
   }
 
