@@ -44,6 +44,14 @@ function paragraphs<T, Kind extends string>(
     .map(([kind, members]) => `${heading(kind, members.length, members[0]!)}\n${listSome(members.map(line))}`);
 }
 
+/** Of what doesn't stop a training, since `--small-classes` says what becomes of it. */
+const smallClassesTexts = (names: readonly string[]): string[] =>
+  names.length === 0
+    ? []
+    : [
+        `train: fewer images than --batch-k, left out or repeated as --small-classes says: ${count(names.length)}\n${listSome(names)}`,
+      ];
+
 /** The whole report; names are printable and relative to the data's folder. */
 export function surveyText({ dataPath, format, splits, duplicates, stops }: Survey): string {
   const folder = /\.[ct]sv$/i.test(dataPath) ? path.dirname(dataPath) : dataPath;
@@ -80,6 +88,7 @@ export function surveyText({ dataPath, format, splits, duplicates, stops }: Surv
       (kind, number) => `the same content: ${counted(number, 'image')} ${sameContentTexts[kind]}`,
       ({ paths }) => paths.map(local).join(' = '),
     ),
+    ...(stops.length === 0 ? smallClassesTexts(splits.train?.smallClasses ?? []) : []),
     stops.length === 0 ? 'A training would run.' : `A training would stop:\n${stops.join('\n')}`,
   ];
   return parts.join('\n\n');

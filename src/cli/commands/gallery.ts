@@ -60,7 +60,7 @@ const writeGallery = (paths: string[], values: Values): Promise<number> =>
     const hooks = { signal, onProgress };
     const { info, bytes, skipped, passedOver } = await makeGallery(file, paths, out, options, hooks);
     for (const bad of skipped) terminal.print(`left out ${bad.path}: ${bad.reason}`);
-    const note = passedOverNote(passedOver, '.');
+    const note = passedOverNote(passedOver, paths.length === 1 ? paths[0]! : '.');
     if (note !== undefined) terminal.print(note);
     const classes = count(new Set(info.labels).size);
     const embeddings = `${info.dim} dimensions (${info.dtype})`;

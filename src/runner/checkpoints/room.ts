@@ -25,22 +25,28 @@ function nearest(folder: string): string {
   return place;
 }
 
-/** Bytes that may be written to a folder, which need not be there yet; undefined where the file system does not tell. */
-export async function freeBytes(folder: string): Promise<number | undefined> {
+/** Undefined where the file system does not tell. */
+async function spaceOf(folder: string): Promise<{ forAll: number; forRoot: number } | undefined> {
   try {
     const { bsize, blocks, bavail, bfree } = await statfs(nearest(folder));
-    // File systems over a network tell of no blocks at all. What is kept for root is there for root alone.
-    return blocks === 0 ? undefined : bsize * (process.geteuid?.() === 0 ? bfree : bavail);
+    // File systems over a network tell of no blocks at all.
+    return blocks === 0 ? undefined : { forAll: bsize * bavail, forRoot: bsize * bfree };
   } catch {
     // What is wrong with the folder itself is told by the first write to it.
     return undefined;
   }
 }
 
+/** Bytes that are free in a folder, which need not be there yet, as `df` tells; undefined where the file system does not tell. */
+export const freeBytes = async (folder: string): Promise<number | undefined> => (await spaceOf(folder))?.forAll;
+
 /** @throws UserError when not even one checkpoint can be written to the folder */
 export async function requireRoom(folder: string, bytes: number): Promise<void> {
-  const free = await freeBytes(folder);
-  if (free === undefined || free >= bytes) return;
+  const space = await spaceOf(folder);
+  if (!space) return;
+  // Root may be let into what is kept for it, or not, in a container.
+  const free = process.geteuid?.() === 0 ? space.forRoot : space.forAll;
+  if (free >= bytes) return;
   throw new UserError(
     `can't write checkpoints to ${folder}: one takes ${megabytes(bytes)}, and its disk has ${megabytes(free)} left; ` +
       `free some space or choose another folder with --out.`,

@@ -105,7 +105,7 @@ function requireShare(set: ImageSet, valSplit: string): void {
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new UserError(
-      `--val-split ${valSplit}: ${error.message} Take ${set.split === 'val' ? 'a larger' : 'another'} share.`,
+      `--val-split ${valSplit}: ${error.message}${set.split === 'val' ? ' Take a larger share.' : ''}`,
     );
   }
 }

@@ -2,6 +2,7 @@
 import { Philox } from '../../graph/state/philox.js';
 import { UserError } from '../base/errors.js';
 import type { ImageSet } from './folder.js';
+import { classSizes } from './folder.js';
 import { listSome } from '../base/list-some.js';
 
 export interface BatchOptions {
@@ -51,13 +52,18 @@ function requireShape({ batchSize, batchK }: BatchOptions): void {
   }
 }
 
+/** The classes of fewer images than a batch takes of one, each with how many it has: `wren (1)`. */
+export function smallClassesOf(set: ImageSet, batchK: number): string[] {
+  return classSizes(set).flatMap((size, label) => (size < batchK ? [`${set.classes[label]} (${size})`] : []));
+}
+
 /** The places of each class's images, for the classes that batches may be drawn from. */
 function groupByClass(set: ImageSet, { batchSize, batchK, smallClasses }: BatchOptions): number[][] {
   const groups = set.classes.map((): number[] => []);
   for (const [index, { label }] of set.images.entries()) groups[label]!.push(index);
 
   const isSmall = (group: readonly number[]) => group.length < batchK;
-  const small = groups.flatMap((group, label) => (isSmall(group) ? [`${set.classes[label]} (${group.length})`] : []));
+  const small = smallClassesOf(set, batchK);
   if (smallClasses === 'error' && small.length > 0) {
     throw new UserError(
       `${set.root}: ${small.length} of ${set.classes.length} classes have fewer than ${batchK} images (--batch-k):\n` +
@@ -68,10 +74,11 @@ function groupByClass(set: ImageSet, { batchSize, batchK, smallClasses }: BatchO
   const kept = groups.filter((group) => (smallClasses === 'repeat' ? group.length > 0 : !isSmall(group)));
   const needed = batchSize / batchK;
   if (kept.length < needed) {
+    const smaller = kept.length < 2 ? 'Add' : `Give a --batch-size of ${kept.length * batchK} or less, or add`;
     throw new UserError(
       `--batch-size ${batchSize} with --batch-k ${batchK} takes ${needed} classes a batch, but ${set.root} has ` +
         `${kept.length}${smallClasses === 'drop' ? ` with ${batchK} images or more` : ''}. ` +
-        `Lower --batch-size or add images.`,
+        `${smaller} classes${smallClasses === 'drop' ? ', or images to those that have fewer' : ''}.`,
     );
   }
   return kept;

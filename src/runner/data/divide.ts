@@ -3,17 +3,20 @@ import { Philox } from '../../graph/state/philox.js';
 import { UserError } from '../base/errors.js';
 import type { ValSplit } from '../base/val-split.js';
 import type { ImageSet, Split } from './folder.js';
-import { keepImages } from './folder.js';
+import { keepImages, oneTooHigh } from './folder.js';
 
 /** Training takes at least two classes. */
 const fewestClasses = 2;
 
 /** The labels of the classes that go to validation. */
-function classesForVal({ root, classes }: ImageSet, { share, seed }: ValSplit): Set<number> {
+function classesForVal(set: ImageSet, { share, seed }: ValSplit): Set<number> {
+  const { root, classes } = set;
   if (classes.length <= fewestClasses) {
+    const held = classes.length === 1 ? '1 class' : `${classes.length} classes`;
+    const instead = ` Take some of the images of each, with images:${share}.`;
     throw new UserError(
-      `${root} holds ${classes.length} classes: --val-split classes:${share} leaves too few to train on. ` +
-        `Take some of the images of each, with images:${share}.`,
+      `${root} holds ${held}: --val-split classes:${share} leaves too few to train on.` +
+        (classes.length === fewestClasses ? instead : oneTooHigh(set)),
     );
   }
   const wanted = Math.min(Math.max(1, Math.round(share * classes.length)), classes.length - fewestClasses);

@@ -43,6 +43,23 @@ export function keepImages(set: ImageSet, isKept: (image: ImageSet['images'][num
   };
 }
 
+/**
+ * Advice on a set of one class whose images lie in folders of their own: most likely these are the classes, and the folder that was
+ * given is one too high. Empty otherwise.
+ */
+export function oneTooHigh({ root, classes, images }: ImageSet): string {
+  if (classes.length !== 1) return '';
+  const inside = path.join(root, classes[0]!);
+  const folders = new Set(
+    images
+      .map((image) => path.relative(inside, image.path).split(path.sep))
+      .flatMap(([first, ...rest]) => (rest.length > 0 ? [first!] : [])),
+  );
+  return folders.size < 2
+    ? ''
+    : ` It holds ${folders.size} folders of images: if these are the classes, give ${inside}.`;
+}
+
 /** What a split must hold to be of any use: the rule, and what the error says when it is broken. */
 const requirements: Record<Split, { holds: (set: ImageSet) => boolean; otherwise: string }> = {
   train: {
@@ -83,7 +100,7 @@ export function requireUsable(set: ImageSet): void {
   if (set.images.length === 0) throw new UserError(`${set.root} holds no image that can be read.`);
   const { holds, otherwise } = requirements[set.split];
   if (holds(set)) return;
-  if (!set.roles) throw new UserError(`${set.root} ${otherwise}.`);
+  if (!set.roles) throw new UserError(`${set.root} ${otherwise}.${oneTooHigh(set)}`);
   throw new UserError(`${set.root} has no query with another image of its class in the gallery.`);
 }
 

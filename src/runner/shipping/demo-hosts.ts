@@ -32,6 +32,12 @@ const loopback = new Set(['localhost', '127.0.0.1', '[::1]']);
 /** Hosts that stand for all addresses of the machine, and what reaches them from itself. */
 export const anyHost: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
+/** Addresses of this machine that others on its networks may reach it by. */
+export const outwardAddresses = (): string[] =>
+  Object.values(networkInterfaces()).flatMap((addresses) =>
+    (addresses ?? []).flatMap(({ address, family, internal }) => (family === 'IPv4' && !internal ? [address] : [])),
+  );
+
 /** Read at each question: a machine changes networks. */
 const isThisMachine = (name: string): boolean =>
   name === nameOf(hostname()) ||

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sirv from 'sirv';
 import { fileBelow, namesOf } from './demo-files.js';
-import { anyHost, inUrl, readAllowed, refusalOf } from './demo-hosts.js';
+import { anyHost, inUrl, outwardAddresses, readAllowed, refusalOf } from './demo-hosts.js';
 import { UserError } from '../base/errors.js';
 import { errorCode, fileError } from '../base/files.js';
 import { recoverShipped } from '../web-folder/folder.js';
@@ -26,6 +26,8 @@ export interface DemoOptions {
 export interface DemoServer {
   /** `http://127.0.0.1:8080/`. */
   url: string;
+  /** The same by every address that others reach this machine by; none where it listens to itself alone. */
+  outwardUrls: string[];
   /** Whether the folder has a gallery to search. */
   hasGallery: boolean;
   close(): Promise<void>;
@@ -161,8 +163,10 @@ export async function serveDemo(folder: string, options: DemoOptions): Promise<D
     const reason = listenReasons[errorCode(error) ?? '']?.(options);
     throw reason === undefined ? fileError(`can't listen on ${host} port ${port}`, error) : new UserError(reason);
   });
+  const { port: actual } = server.address() as AddressInfo;
   return {
-    url: urlOf(host, (server.address() as AddressInfo).port),
+    url: urlOf(host, actual),
+    outwardUrls: host in anyHost ? outwardAddresses().map((address) => urlOf(address, actual)) : [],
     hasGallery,
     close: async () => {
       server.close();

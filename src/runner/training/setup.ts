@@ -23,7 +23,7 @@ import { rateKey, requireSameNames } from '../modules/loss-rates.js';
 import type { StepShapes } from './loop-run.js';
 import { ComputeThread } from '../compute/thread.js';
 import type { BatchPlan } from '../data/batches.js';
-import { planBatches } from '../data/batches.js';
+import { planBatches, smallClassesOf } from '../data/batches.js';
 import { usableImages } from '../data/check.js';
 import type { ImageSet } from '../data/folder.js';
 import { listSome } from '../base/list-some.js';
@@ -239,6 +239,11 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   const loader = new ImageLoader(plan.images);
   closers.push(() => loader.close());
   const { train, val, skipped } = await checkSplits(listed, loader, data.skipBad, hooks);
+  const dropped = plan.batches.smallClasses === 'drop' ? smallClassesOf(train, plan.batches.batchK) : [];
+  if (dropped.length > 0)
+    note(
+      `--small-classes drop leaves out what has fewer than ${plan.batches.batchK} images (--batch-k):\n${listSome(dropped)}`,
+    );
   const { batchAt, shapes } = planSteps(plan, { parts, training, train });
   const stepsPerEpoch = stepsPerEpochOf(schedule, train, training);
   const initialWeights = weights ? recordedWeights(weights, source) : resumedWeights;

@@ -119,7 +119,20 @@ describe('openData', () => {
       expect(await refusal(at('own'), 'val', { valSplit: text })).toMatch(/--val-split .*: give classes:0\.3/);
     }
     await makeFiles(at('two'), ['a/1.png', 'b/1.png']);
-    expect(await refusal(at('two'), 'val', { valSplit: 'classes:0.5' })).toMatch(/leaves too few to train on/);
+    expect(await refusal(at('two'), 'val', { valSplit: 'classes:0.5' })).toMatch(
+      /leaves too few to train on\. Take some of the images of each, with images:0\.5\.$/,
+    );
+  });
+
+  it('says which folder to give where a folder too high was given', async () => {
+    await makeFiles(at('high'), ['photos/a/1.png', 'photos/a/2.png', 'photos/b/1.png', 'photos/b/deep/2.png']);
+    const advice = new RegExp(
+      `It holds 2 folders of images: if these are the classes, give ${at('high', 'photos')}\\.$`,
+    );
+    expect(await refusal(at('high'), 'train', { valSplit: 'classes:0.5' })).toMatch(advice);
+    expect(await refusal(at('high'), 'train', { valSplit: 'images:0.5' })).toMatch(advice);
+    await makeFiles(at('one'), ['a/1.png', 'a/2.png', 'a/deep/3.png']);
+    expect(await refusal(at('one'), 'train', { valSplit: 'images:0.5' })).not.toMatch(/if these are the classes/);
   });
 
   it('refuses splits that nothing can be learnt from, whatever the format', async () => {

@@ -1,5 +1,6 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { DemoOptions, DemoServer } from '../../../src/runner/shipping/demo-server.js';
@@ -142,6 +143,21 @@ describe('files', () => {
     for (const senseless of ['bytes=5-2', 'bytes=-', 'bytes=a-b', 'bytes=0-1,3-4', 'lines=1-2']) {
       expect(await weights(senseless), senseless).toMatchObject({ status: 200, body: 'weights' });
     }
+  });
+});
+
+describe('the addresses that are told', () => {
+  it('are those that other machines reach it by, where it listens to them, and none else', async () => {
+    expect((await start()).outwardUrls).toEqual([]);
+    const open = await start({ host: '0.0.0.0' });
+    const external = Object.values(networkInterfaces()).flatMap((all) =>
+      (all ?? []).filter(({ internal }) => !internal),
+    );
+    const { port } = new URL(open.url);
+    expect(open.outwardUrls).toEqual(
+      external.filter(({ family }) => family === 'IPv4').map(({ address }) => `http://${address}:${port}/`),
+    );
+    for (const url of open.outwardUrls) expect((await get({ ...open, url }, '/')).status).toBe(200);
   });
 });
 

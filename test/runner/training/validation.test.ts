@@ -43,6 +43,17 @@ describe('a training without evaluations', () => {
     );
   });
 
+  it('tells which classes are too small to be trained on', async () => {
+    await writeImageFolder(at('small'), { classes: 3 });
+    await rm(at('small/train/train-1/0.png'));
+    await rm(at('small/train/train-1/1.png'));
+    const options = { dataPath: at('small'), out: at('dropped'), evalEvery: 0, ...quick };
+    const { events } = await trainSmall({ ...options, smallClasses: 'drop' });
+    expect(notesOf(events)).toEqual([
+      '--small-classes drop leaves out what has fewer than 2 images (--batch-k):\n  train-1 (1)',
+    ]);
+  });
+
   it('records each epoch, is verified and reported', async () => {
     const { record } = await openRun(at('none'));
     expect(record.epochs.map(({ epoch, step }) => [epoch, step])).toEqual([
