@@ -66,9 +66,25 @@ const tiles: Tile[] = [
   },
 ];
 
+const evaluations = ({ metrics }: ReportContent['files']): EvalMetrics[] =>
+  metrics.filter((line): line is EvalMetrics => line.kind === 'eval');
+
 /** Recall@1 of all images before the first step, as the training wrote it. */
-const recordedFirst = ({ metrics }: ReportContent['files']): number | undefined =>
-  metrics.find((line): line is EvalMetrics => line.kind === 'eval' && line.step === 0)?.recall['1'];
+const recordedFirst = (files: ReportContent['files']): number | undefined =>
+  evaluations(files).find(({ step }) => step === 0)?.recall['1'];
+
+/** A training that has come to nothing, by what it wrote itself. */
+function notBetterNotes({ files }: ReportContent): string[] {
+  const first = recordedFirst(files);
+  const after = evaluations(files).filter(({ step }) => step > 0);
+  if (first === undefined || after.length === 0) return [];
+  const best = after.reduce((most, { recall }) => Math.max(most, recall['1']!), 0);
+  if (best > first) return [];
+  return [
+    `The best Recall@1 of the training, ${best.toFixed(3)}, is not better than the ${first.toFixed(3)} of the network before it. ` +
+      `Pretrained weights, another learning rate or more epochs may come to more.`,
+  ];
+}
 
 const tileOf =
   ({ files, untrained }: ReportContent, val: ValLook) =>
@@ -114,7 +130,12 @@ export function summarySection(content: ReportContent): Section {
   const { files, val, notes } = content;
   const { run, checkpoint, name } = files;
   const status = statusTexts[run.last.status];
-  const all = [...(status === undefined ? [] : [status]), ...sampleNotes(content), ...notes];
+  const all = [
+    ...(status === undefined ? [] : [status]),
+    ...notBetterNotes(content),
+    ...sampleNotes(content),
+    ...notes,
+  ];
   const stands =
     checkpoint &&
     html` Everything but the curves is of the network after

@@ -84,6 +84,22 @@ describe('makeReport', () => {
     expect(total('beta', 0)).toBe(4);
   });
 
+  it.each([
+    [1, true],
+    [0, false],
+  ])('says so where no evaluation is better than the %i before the training: %s', async (first, isTold) => {
+    const run = await lacking(`before-${first}`, async (copy) => {
+      const file = path.join(copy, 'metrics.jsonl');
+      const lines = (await readMetrics(file)).map((line) =>
+        line.kind === 'eval' && line.step === 0 ? { ...line, recall: { ...line.recall, 1: first } } : line,
+      );
+      await writeFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    });
+    await makeReport(run, at('compared.html'), options);
+    const { page } = await readPage(at('compared.html'));
+    expect(page.includes('is not better than the 1.000 of the network before it')).toBe(isTold);
+  });
+
   it('has what the untrained network came to beside each number, by the same seed', async () => {
     const { page } = await readPage(at('whole.html'));
     const before = [...page.matchAll(/<span class="before">([\d.]+) before training/g)].map(([, n]) => n);

@@ -67,7 +67,7 @@ class Session implements EngineSession {
       const [names, wanted] = [this.inputNames, this.outputNames];
       api.Run(this.session, null, names, given, names.length, wanted, wanted.length, results);
       const own = wanted.flatMap((name, i) => (into[i] ? [] : [[name, results[i]!] as const]));
-      made.push(...own.map(([, value]) => value));
+      for (const [, value] of own) made.push(value);
       return Object.fromEntries(own.map(([name, value]) => [name, this.copy(value)]));
     } finally {
       for (const value of made) api.ReleaseValue(value);
