@@ -20,7 +20,7 @@ export interface Choice {
 /** @throws UserError when the environment variable asks for what is not there */
 export async function chooseEngine({ device }: Pick<DeviceOptions, 'device'>): Promise<Choice> {
   const wanted = process.env[engineVariable];
-  const name = wanted === undefined || wanted === '' ? undefined : named[wanted];
+  const name = wanted !== undefined && Object.hasOwn(named, wanted) ? named[wanted] : undefined;
   if (wanted && name === undefined)
     throw new UserError(`${engineVariable}=${wanted} is not known: give ${Object.keys(named).join(' or ')}.`);
   if (name === 'binding') return { engine: bindingEngine, reason: `${engineVariable}=${wanted}` };

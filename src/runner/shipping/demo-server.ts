@@ -166,7 +166,7 @@ export async function serveDemo(folder: string, options: DemoOptions): Promise<D
   const { port: actual } = server.address() as AddressInfo;
   return {
     url: urlOf(host, actual),
-    outwardUrls: host in anyHost ? outwardAddresses().map((address) => urlOf(address, actual)) : [],
+    outwardUrls: Object.hasOwn(anyHost, host) ? outwardAddresses().map((address) => urlOf(address, actual)) : [],
     hasGallery,
     close: async () => {
       server.close();

@@ -149,7 +149,9 @@ describe('chooseEngine', () => {
     vi.stubEnv(engineVariable, 'c-api');
     expect(await chooseEngine(cpu)).toEqual({ engine: cApiEngine });
     await expect(chooseEngine({ device: 'webgpu' })).rejects.toThrow(/C API can't be used/);
-    vi.stubEnv(engineVariable, 'koffi');
-    await expect(chooseEngine(cpu)).rejects.toThrow(/DWS_ENGINE=koffi is not known: give c-api or binding\./);
+    for (const unknown of ['koffi', 'constructor']) {
+      vi.stubEnv(engineVariable, unknown);
+      await expect(chooseEngine(cpu)).rejects.toThrow(`DWS_ENGINE=${unknown} is not known: give c-api or binding.`);
+    }
   });
 });
