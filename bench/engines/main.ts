@@ -14,7 +14,7 @@ import type { Engine } from '../../src/runner/compute/engine.js';
 import { engineVariable } from '../../src/runner/compute/engines.js';
 import { openTrainLoop } from '../../src/runner/compute/train-loop.js';
 import type { Timing } from '../step/main.js';
-import { timeOurs } from '../step/main.js';
+import { median, timeOurs } from '../step/main.js';
 import { benchOptions, initialFeeds, madeUpSteps } from '../training.js';
 
 const steps = 20;
@@ -58,8 +58,6 @@ const timed: readonly (readonly [model: string, optimizer: string, size: number,
   ['vgg16', 'sgd', 32, 10, 6],
   ['vgg16', 'sgd', 224, 10, 2],
 ];
-
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 async function compareTimes(rounds: number): Promise<void> {
   console.log(

@@ -8,32 +8,22 @@ import {
 } from '../../src/graph/artifacts/artifacts.js';
 import { backbones } from '../../src/graph/models/index.js';
 import type { OptimizerName, TrainingOptions } from '../../src/graph/options.js';
+import { benchOptions } from '../training.js';
 
 /** `MODEL OPTIMIZER FILE` -> SHA-256 */
 export type Hashes = Record<string, string>;
 
-const optionsOf = (model: string, optimizer: OptimizerName): TrainingOptions => ({
-  model,
-  optimizer,
-  // Inception's smallest is above 64.
-  imageSize: model === 'inception_v3' ? 96 : 64,
-  featDim: 512,
-  embedDim: 128,
-  batchSize: 10,
-  batchK: 5,
-  classes: 20,
-  provider: 'cpu',
-  margin: 0.2,
-  nu: 0,
-  beta: 1.2,
-  learnBeta: true,
-  normalizeWeights: false,
-  dropout: 0.5,
-  freezeBn: false,
-  backboneLrMult: 1,
-  momentum: 0.9,
-  weightDecay: 1e-4,
-});
+const optionsOf = (model: string, optimizer: OptimizerName): TrainingOptions =>
+  benchOptions({
+    model,
+    optimizer,
+    // Inception's smallest is above 64.
+    imageSize: model === 'inception_v3' ? 96 : 64,
+    batchSize: 10,
+    batchK: 5,
+    classes: 20,
+    provider: 'cpu',
+  });
 
 /** The last two compute the same whatever the optimizer is. */
 const files = {

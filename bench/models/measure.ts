@@ -4,7 +4,7 @@ import { describeNetwork } from '../../src/graph/step/describe.js';
 import { decodeModel } from '../../src/graph/onnx/schema.js';
 import type { TrainingOptions } from '../../src/graph/options.js';
 import type { Timing } from '../step/main.js';
-import { time, timeOurs } from '../step/main.js';
+import { median, time, timeOurs } from '../step/main.js';
 import { checkExport, nodeCount } from './graph.js';
 
 export interface Measured {
@@ -38,8 +38,6 @@ export interface Settings {
   /** PyTorch's step: a script that prints its timing as JSON. */
   peer: string;
 }
-
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /**
  * Builds a model's training loop, runs its export, and times a step beside PyTorch's, in turn, each in a process of its own.

@@ -36,7 +36,7 @@ export async function time(command: string, args: string[], env: NodeJS.ProcessE
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as Timing;
 }
 
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+export const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 export async function benchStep(args: string[]): Promise<void> {
   const { values } = parseArgs({

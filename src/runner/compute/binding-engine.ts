@@ -3,6 +3,7 @@ import { MessageChannel } from 'node:worker_threads';
 import ort from 'onnxruntime-node';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { Engine, EngineSession, PlainTensor, PlainTensors } from './engine.js';
+import { placeOf } from './engine.js';
 import { openSession } from './session.js';
 
 const toTensor = ({ data, dims }: PlainTensor): ort.Tensor => {
@@ -36,7 +37,7 @@ class BindingSession implements EngineSession {
     const feeds = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, toTensor(tensor)]));
     const into = Object.fromEntries(
       this.outputNames.map((name) => {
-        const tensor = name.endsWith('_out') ? held[name.slice(0, -'_out'.length)] : undefined;
+        const tensor = placeOf(name, held);
         return [name, tensor ? toTensor(tensor) : null];
       }),
     );

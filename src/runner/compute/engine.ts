@@ -15,6 +15,10 @@ export interface SessionSettings {
   enableCpuMemArena?: boolean;
 }
 
+/** The held tensor whose memory an output is written into: NAME for NAME_out. */
+export const placeOf = (output: string, held: PlainTensors): PlainTensor | undefined =>
+  output.endsWith('_out') ? held[output.slice(0, -'_out'.length)] : undefined;
+
 export interface EngineSession {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];

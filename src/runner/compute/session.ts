@@ -59,12 +59,17 @@ const firstLine = (error: unknown): string => String(error instanceof Error ? er
  * - memory pattern: doubles the peak memory of the training loop
  * - log severity 4: nothing short of fatal; errors are thrown, warnings are about nodes that are on the CPU on purpose
  */
+export const sessionSettings = ({ threads }: DeviceOptions) =>
+  ({
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    enableMemPattern: false,
+    logSeverityLevel: 4,
+  }) satisfies SessionOptions;
+
 const sessionOptions = (device: DeviceOptions): SessionOptions => ({
   executionProviders: providerTable[device.device].providers(device),
-  intraOpNumThreads: device.threads,
-  interOpNumThreads: 1,
-  enableMemPattern: false,
-  logSeverityLevel: 4,
+  ...sessionSettings(device),
 });
 
 /** Twice the sum of [1, 1, 2, 2]: a Conv and a Gemm, since CUDA's libraries for them are loaded by the first that there is. */

@@ -138,16 +138,19 @@ function sumOfSquares({ embeddings, dim }: Rows, clusters: Int32Array, centers: 
   return sum;
 }
 
-/** @param first places of the points that are the centers to begin with */
+/**
+ * @param first places of the points that are the centers to begin with
+ * @param stays the largest square of a center's move that is none
+ */
 async function clusterFrom(
   thread: ComputeThread,
   points: Rows,
   first: Int32Array,
+  stays: number,
   { onProgress, signal }: SearchHooks,
 ): Promise<Clustering> {
   const { dim } = points;
   const n = points.embeddings.length / dim;
-  const { variance } = spreadOf(points);
   const assignment = { clusters: new Int32Array(n), closeness: new Float32Array(n) };
   const { clusters } = assignment;
   let centers = Float64Array.from(rowsAt(points, first));
@@ -160,7 +163,7 @@ async function clusterFrom(
     await assign(thread, points, now, todo, assignment, { onProgress: within, signal });
     await setImmediate();
     const moved = meansOf(points, clusters, centers);
-    const isSettled = largestMove(centers, moved, dim) <= tolerance * variance;
+    const isSettled = largestMove(centers, moved, dim) <= stays;
     hasMoved = hasMoved.map((_, center) => Number(differs(now, moved, center, dim)));
     centers = moved;
     if (isSettled) break;
@@ -187,6 +190,7 @@ export async function clusterPoints(
   requireEmbeddings(rows);
   const points = centered(rows);
   const n = points.embeddings.length / points.dim;
+  const stays = tolerance * spreadOf(points).variance;
   const random = new Random(seed);
   const tried = n * count <= fewDistances ? starts : 1;
   await thread.open('nearest_center', { dim: points.dim });
@@ -195,7 +199,7 @@ export async function clusterPoints(
     for (let start = 0; start < tried; start++) {
       const after = (done: number, total: number) => onProgress?.(start * total + done, tried * total);
       const first = Int32Array.from(random.choice(n, { size: count }));
-      found.push(await clusterFrom(thread, points, first, { onProgress: after, signal }));
+      found.push(await clusterFrom(thread, points, first, stays, { onProgress: after, signal }));
     }
     const best = found.reduce((one, other) => (other.sumOfSquares < one.sumOfSquares ? other : one));
     return (found[0]!.sumOfSquares > failed * best.sumOfSquares ? best : found[0]!).clusters;

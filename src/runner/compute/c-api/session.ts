@@ -9,6 +9,8 @@
 import koffi from 'koffi';
 import type { DeviceOptions } from '../../options/run-options.js';
 import type { EngineSession, PlainTensor, PlainTensors, SessionSettings } from '../engine.js';
+import { placeOf } from '../engine.js';
+import { sessionSettings } from '../session.js';
 import type { Pointer } from './functions.js';
 import { filled } from './functions.js';
 import type { Library } from './library.js';
@@ -24,12 +26,6 @@ const types = [
 ] as const satisfies readonly [number, new (bytes: ArrayBuffer) => TypedArray][];
 
 const numberOf = (data: TypedArray): number => types.find(([, array]) => data instanceof array)![0];
-
-/** What a fatal error is told as; what is less is a word about nodes that are on the CPU on purpose. */
-const FATAL = 4;
-
-/** Options of ONNX Runtime's CUDA provider. */
-const cudaOptions = ({ deviceId }: DeviceOptions) => ({ device_id: String(deviceId) });
 
 class Session implements EngineSession {
   readonly inputNames: readonly string[];
@@ -60,9 +56,7 @@ class Session implements EngineSession {
     };
     try {
       this.inputNames.forEach((name, i) => (given[i] = valueOf(inputs[name]!)));
-      const into = this.outputNames.map((name) =>
-        name.endsWith('_out') ? held[name.slice(0, -'_out'.length)] : undefined,
-      );
+      const into = this.outputNames.map((name) => placeOf(name, held));
       into.forEach((tensor, i) => tensor && (results[i] = valueOf(tensor)));
       const [names, wanted] = [this.inputNames, this.outputNames];
       api.Run(this.session, null, names, given, names.length, wanted, wanted.length, results);
@@ -130,12 +124,10 @@ class Session implements EngineSession {
   }
 }
 
-function addCuda({ api }: Library, options: Pointer, device: DeviceOptions): void {
+function addCuda({ api }: Library, options: Pointer, { deviceId }: DeviceOptions): void {
   const cuda = filled(api.CreateCUDAProviderOptions);
   try {
-    const entries = Object.entries(cudaOptions(device));
-    const [keys, values] = [entries.map(([key]) => key), entries.map(([, value]) => value)];
-    api.UpdateCUDAProviderOptions(cuda, keys, values, entries.length);
+    api.UpdateCUDAProviderOptions(cuda, ['device_id'], [String(deviceId)], 1);
     api.SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda);
   } finally {
     api.ReleaseCUDAProviderOptions(cuda);
@@ -156,11 +148,11 @@ export async function openSession(
   const { api, environment } = library;
   const options = filled(api.CreateSessionOptions);
   try {
-    api.SetIntraOpNumThreads(options, device.threads);
-    api.SetInterOpNumThreads(options, 1);
-    api.SetSessionLogSeverityLevel(options, FATAL);
-    // Doubles the peak memory of the training loop.
-    api.DisableMemPattern(options);
+    const { intraOpNumThreads, interOpNumThreads, enableMemPattern, logSeverityLevel } = sessionSettings(device);
+    api.SetIntraOpNumThreads(options, intraOpNumThreads);
+    api.SetInterOpNumThreads(options, interOpNumThreads);
+    api.SetSessionLogSeverityLevel(options, logSeverityLevel);
+    if (!enableMemPattern) api.DisableMemPattern(options);
     if (!enableCpuMemArena) api.DisableCpuMemArena(options);
     if (device.device === 'cuda') addCuda(library, options, device);
     const session = filled(api.CreateSessionFromArray, environment, model, model.byteLength, options);
