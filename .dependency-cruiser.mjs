@@ -89,6 +89,11 @@ export default {
     ...withoutNode.map((house) =>
       rule(`${house} does without Node.js`, { path: `^${house}`, pathNot: isConfig }, { dependencyTypes: ['core'] }),
     ),
+    rule(
+      'src/cli loads actions when they run',
+      { path: '^src/cli/', pathNot: '^src/cli/actions/' },
+      { path: '^src/cli/actions/', dynamic: false },
+    ),
     rule('no circles of files', { path: '^src/', pathNot: notHeld }, { circular: true }),
     rule('what is imported is there', {}, { couldNotResolve: true }),
   ],

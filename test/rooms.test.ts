@@ -65,6 +65,12 @@ const planted: [what: string, file: string, text: string, refusal: string][] = [
     'src/runner/ does without commander: src/runner/base/commander.ts → ',
   ],
   [
+    'an action that is loaded with its command',
+    'src/cli/commands/early.ts',
+    "export { a } from '../actions/a.js';",
+    'src/cli loads actions when they run: src/cli/commands/early.ts → src/cli/actions/a.ts',
+  ],
+  [
     'anything in a room without a floor',
     'src/runner/attic/new.ts',
     "export { a } from '../base/a.js';",
@@ -86,13 +92,14 @@ const planted: [what: string, file: string, text: string, refusal: string][] = [
 
 const others: Record<string, string> = {
   ...Object.fromEntries(
-    ['runner/base', 'runner/options', 'runner/training', 'cli'].map((room) => [
+    ['runner/base', 'runner/options', 'runner/training', 'cli', 'cli/actions'].map((room) => [
       `src/${room}/a.ts`,
       'export type A = 1; export const a: A = 1;',
     ]),
   ),
   'src/runner/index.ts': "export { a } from './base/a.js';",
   'src/runner/base/other.ts': "import type {} from './circle.js';\nexport type B = 1;",
+  'src/cli/commands/allowed.ts': "export const run = () => import('../actions/a.js');",
   'src/runner/training/allowed.ts': "export { a } from '../base/a.js';",
 };
 

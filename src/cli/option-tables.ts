@@ -1,6 +1,6 @@
 /** Every option that more than one command may take. Names and defaults are those of the paper's published training scripts. */
-import { backbones } from '../graph/index.js';
-import type { OptimizerName, Provider } from '../graph/index.js';
+import { backbones } from '../graph/models/index.js';
+import type { OptimizerName, Provider } from '../graph/options.js';
 import { embedDefaults, runDefaults } from '../runner/options/defaults.js';
 import { publishedVersions } from '../runner/options/published.js';
 import { filters, preprocessingRules, resizes } from '../graph/preprocessing.js';

@@ -3,7 +3,9 @@ import { CommanderError } from 'commander';
 import { UserError } from '../runner/base/errors.js';
 import { openFilesComplaint } from '../runner/base/open-files.js';
 import { memoryError } from '../runner/compute/out-of-memory.js';
-import { hasRunModules, loadModules } from '../runner/modules/load.js';
+import { hasRunModules } from '../runner/modules/hook.js';
+import type { LoadedModules, ModuleSources } from '../runner/modules/kinds.js';
+import { noModules } from '../runner/modules/kinds.js';
 import { namedModules } from './modules.js';
 import { outputIsWritten, watchOutput } from './output.js';
 import { createProgram } from './program.js';
@@ -30,10 +32,16 @@ function report(error: unknown): number {
   return 1;
 }
 
+async function loaded(sources: ModuleSources): Promise<LoadedModules> {
+  if (Object.keys(sources).length === 0) return noModules;
+  const { loadModules } = await import('../runner/modules/load.js');
+  return loadModules(sources);
+}
+
 watchOutput();
 
 try {
-  const modules = await loadModules(namedModules(process.argv.slice(2)));
+  const modules = await loaded(namedModules(process.argv.slice(2)));
   await createProgram(modules).parseAsync();
 } catch (error) {
   terminal.clear();

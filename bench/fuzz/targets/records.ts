@@ -4,7 +4,7 @@ import { UserError } from '../../../src/runner/base/errors.js';
 import { changedOptions, editedOptions } from '../../../src/runner/reproduce/changes.js';
 import { decodeListing, listingChanges } from '../../../src/runner/reproduce/data-listing.js';
 import type { ListedFile } from '../../../src/runner/reproduce/data-listing.js';
-import { factTable } from '../../../src/runner/reproduce/machine.js';
+import { factTable } from '../../../src/runner/reproduce/facts.js';
 import { requireNamed } from '../../../src/runner/reproduce/modules.js';
 import { plainOptions } from '../../../src/runner/reproduce/options.js';
 import type { RunRecord, Segment } from '../../../src/runner/reproduce/record.js';

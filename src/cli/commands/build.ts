@@ -1,12 +1,8 @@
 import type { Command } from 'commander';
-import type { BuildOptions } from '../../runner/shipping/build.js';
-import { buildArtifactFiles } from '../../runner/shipping/build.js';
-import { graphOptions } from '../graph-options.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, required, withDefault } from '../options.js';
 import { batches, loss, network, optimization, provider, sampling } from '../option-tables.js';
 import { integer, path } from '../parsers.js';
-import { terminal } from '../terminal.js';
 
 const own = {
   classes: required('n', 'number of classes: the length of beta', integer({ min: 2 })),
@@ -18,11 +14,6 @@ type Values = OptionValues<
   typeof own & typeof network & typeof batches & typeof loss & typeof sampling & typeof optimization
 >;
 
-const buildOptions = (values: Values): BuildOptions => {
-  const { lrBeta, device, ...rest } = graphOptions(values);
-  return { ...rest, learnBeta: lrBeta > 0, provider: device };
-};
-
 export function addBuild(program: Command): void {
   const command = program.command('build').description('emit the ONNX artifacts of a training, without training');
   addOptions(command, 'Artifacts:', own);
@@ -32,6 +23,7 @@ export function addBuild(program: Command): void {
   addOptions(command, 'Optimization:', optimization);
   addExample(command, 'dws build --model resnet18 --classes 995 --batch-size 80 --out artifacts');
   command.action(async (values: Values) => {
-    for (const file of await buildArtifactFiles(buildOptions(values), values.out)) terminal.print(file);
+    const { build } = await import('../actions/build.js');
+    await build(values);
   });
 }

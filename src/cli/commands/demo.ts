@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
-import { serveDemo } from '../../runner/shipping/demo-server.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, optional, withDefault } from '../options.js';
 import { integer, listOf, text } from '../parsers.js';
-import { terminal } from '../terminal.js';
 
 const own = {
   host: withDefault(
@@ -28,9 +26,7 @@ export function addDemo(program: Command): void {
   addOptions(command, 'Options:', own);
   addExample(command, 'dws demo web --port 8080\n  dws demo web --host 0.0.0.0 --allow-host mybox.local');
   command.action(async (folder: string, values: OptionValues<typeof own>) => {
-    const { url, outwardUrls, hasGallery } = await serveDemo(folder, values);
-    if (!hasGallery) terminal.print(`${folder} has no gallery to search: make one with dws gallery`);
-    terminal.print(`serving ${folder} at ${url} (Ctrl-C ends)`);
-    if (outwardUrls.length > 0) terminal.print(`from other machines, a phone say: ${outwardUrls.join(' ')}`);
+    const { demo } = await import('../actions/demo.js');
+    await demo(folder, values);
   });
 }

@@ -1,21 +1,9 @@
 import type { Command } from 'commander';
-import { UserError } from '../../runner/base/errors.js';
-import { passedOverNote } from '../../runner/data/passed-over.js';
-import { printableName } from '../../runner/base/printable-name.js';
-import { embedImages } from '../../runner/evaluation/embed.js';
-import { embeddingFormats, formatOf, writeEmbeddings } from '../../runner/evaluation/embedding-files.js';
-import { ensureWritableFile } from '../../runner/base/files.js';
-import { findImages } from '../../runner/evaluation/find-images.js';
-import { count, evalStages } from '../format.js';
-import { inferenceOptions } from '../inference-options.js';
-import { untilInterrupted } from '../interrupt.js';
+import { embeddingFormats } from '../../runner/evaluation/embedding-formats.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, optional } from '../options.js';
 import { device, inference } from '../option-tables.js';
 import { oneOf, path } from '../parsers.js';
-import { outputIsAside } from '../output.js';
-import { terminal } from '../terminal.js';
-import { destinationOf } from '../../runner/base/destination.js';
 
 const endings = embeddingFormats.map((name) => `.${name}`).join(', ');
 
@@ -34,48 +22,6 @@ const own = {
 
 type Values = OptionValues<typeof own & typeof device>;
 
-/** @throws UserError for an ending that nothing is written as, or that is not the format's */
-async function outputOf({ out, format }: Pick<Values, 'out' | 'format'>): Promise<string> {
-  if (out === undefined) return `embeddings.${format ?? 'npy'}`;
-  // A device or a pipe has no ending that says anything; what can't be looked at fails when it is written.
-  const { isFile } = await destinationOf(out).catch(() => ({ isFile: true }));
-  if (!isFile && format !== undefined) return out;
-  const named = formatOf(out);
-  if (format === undefined || format === named) return out;
-  throw new UserError(
-    `--format ${format} with --out ${out}, which is a ${named}: leave --format out, or name a .${format}.`,
-  );
-}
-
-/** Returns the program's exit code. */
-const embed = (paths: string[], values: Values): Promise<number> =>
-  untilInterrupted(async (signal) => {
-    const { checkpoint, format, out: given, ...options } = inferenceOptions(values);
-    const out = await outputOf({ out: given, format });
-    outputIsAside();
-    const notes: string[] = [];
-    const images = await findImages(paths, (folder, passed) => {
-      const note = passedOverNote(passed, folder);
-      if (note !== undefined) notes.push(note);
-    });
-    await ensureWritableFile(out);
-    const progress = (stage: 'check' | 'embed') => (done: number, total: number) => {
-      signal.throwIfAborted();
-      terminal.status(`${evalStages[stage]} ${count(done)}/${count(total)}`);
-    };
-    const embedded = await embedImages(checkpoint, images, options, {
-      signal,
-      onCheck: progress('check'),
-      onProgress: progress('embed'),
-    });
-    for (const note of notes) terminal.print(note);
-    const files = await writeEmbeddings(out, embedded, format);
-    for (const { path: file, reason } of embedded.skipped) terminal.print(`left out ${printableName(file)}: ${reason}`);
-    terminal.print(
-      `${count(embedded.paths.length)} embeddings of ${embedded.dim} dimensions: ${files.map(printableName).join(', ')}`,
-    );
-  });
-
 export function addEmbed(program: Command): void {
   const command = program
     .command('embed')
@@ -85,6 +31,7 @@ export function addEmbed(program: Command): void {
   addOptions(command, 'Device:', device);
   addExample(command, 'dws embed --checkpoint runs/resnet18-0/best.safetensors data/icons/val -o icons.npy');
   command.action(async (paths: string[], values: Values) => {
+    const { embed } = await import('../actions/embed.js');
     process.exitCode = await embed(paths, values);
   });
 }

@@ -1,18 +1,11 @@
 import type { Command } from 'commander';
-import { searchTexts } from '../../runner/data/search-sets.js';
 import type { Split } from '../../runner/data/folder.js';
-import type { Evaluation, MetricsChoice } from '../../runner/evaluation/evaluate.js';
-import { evaluate } from '../../runner/evaluation/evaluate.js';
-import { passedOverNote } from '../../runner/data/passed-over.js';
+import type { MetricsChoice } from '../../runner/evaluation/evaluate.js';
 import { evaluateDefaults } from '../../runner/options/defaults.js';
-import { count, duration, evalStages, recallTable } from '../format.js';
-import { inferenceOptions } from '../inference-options.js';
-import { untilInterrupted } from '../interrupt.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, toggle, withDefault } from '../options.js';
 import { dataPath, device, inference, ks, valSplit } from '../option-tables.js';
 import { oneOf } from '../parsers.js';
-import { terminal } from '../terminal.js';
 
 const metricsChoices: MetricsChoice[] = ['recall', 'all'];
 const splits: Split[] = ['train', 'val'];
@@ -32,20 +25,6 @@ const own = {
   ...inference,
 };
 
-function printEvaluation(
-  { split, dataPath: folder }: { split: Split; dataPath: string },
-  { recall, metrics, skipped, passedOver, seconds, ...counts }: Evaluation,
-): void {
-  terminal.print(recallTable(split, recall));
-  for (const [name, value] of Object.entries(metrics ?? {})) terminal.print(`${name}  ${value.toFixed(4)}`);
-  for (const text of searchTexts(counts)) terminal.print(text);
-  const note = passedOverNote(passedOver, folder);
-  if (note !== undefined) terminal.print(note);
-  const left = skipped.length > 0 ? `, ${count(skipped.length)} left out` : '';
-  const images = `${count(counts.images)} images of ${count(counts.classes)} classes`;
-  terminal.print(`${images}${left}, evaluated in ${duration(seconds)}`);
-}
-
 export function addEval(program: Command): void {
   const command = program
     .command('eval')
@@ -53,14 +32,8 @@ export function addEval(program: Command): void {
   addOptions(command, 'Options:', own);
   addOptions(command, 'Device:', device);
   addExample(command, 'dws eval --checkpoint runs/resnet18-0/best.safetensors --data-path data/icons');
-  command.action(async ({ json, ...values }: OptionValues<typeof own & typeof device>) => {
-    process.exitCode = await untilInterrupted(async (signal) => {
-      const evaluation = await evaluate(inferenceOptions(values), {
-        signal,
-        onProgress: (stage, done, total) => terminal.status(`${evalStages[stage]} ${count(done)}/${count(total)}`),
-      });
-      if (json) terminal.print(JSON.stringify(evaluation, null, 2));
-      else printEvaluation(values, evaluation);
-    });
+  command.action(async (values: OptionValues<typeof own & typeof device>) => {
+    const { evaluateCheckpoint } = await import('../actions/eval.js');
+    process.exitCode = await evaluateCheckpoint(values);
   });
 }

@@ -2,18 +2,12 @@ import type { Command } from 'commander';
 import { webVariantNames } from '../../graph/artifacts/web-model.js';
 import { UserError } from '../../runner/base/errors.js';
 import { webExportDefaults } from '../../runner/options/defaults.js';
-import { exportModel } from '../../runner/shipping/export.js';
-import type { WebExport, WebExportStage } from '../../runner/shipping/web-export.js';
-import { exportWeb } from '../../runner/shipping/web-export.js';
-import { count, evalStages, megabytes, recallTable, table } from '../format.js';
-import { untilInterrupted } from '../interrupt.js';
-import { backboneModule, moduleSources } from '../modules.js';
+import { backboneModule } from '../modules.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, optional, toggle, withDefault } from '../options.js';
 import { checkpoint, device, imageReading } from '../option-tables.js';
 import { listOf, oneOf, path } from '../parsers.js';
 import { outputIsAside } from '../output.js';
-import { terminal } from '../terminal.js';
 
 const own = {
   checkpoint,
@@ -48,33 +42,6 @@ const web = {
 
 type Values = OptionValues<typeof own & typeof web>;
 
-const stages: Record<WebExportStage, string> = { check: evalStages.check, measure: 'measuring the model on images' };
-
-function report({ folder, info, droppedGallery, notes }: WebExport): void {
-  terminal.print(folder);
-  for (const note of notes) terminal.print(note);
-  const rows = info.variants.map(({ name, bytes, cosine, recallAt1 }) => [
-    name,
-    megabytes(bytes),
-    ...(cosine ? [cosine.mean.toFixed(6), cosine.lowest.toFixed(6), recallAt1!.toFixed(4)] : []),
-  ]);
-  const head = ['', 'download', ...(info.recall ? ['cosine to fp32', 'lowest', 'Recall@1'] : [])];
-  terminal.print(table([head, ...rows]));
-  if (info.recall) terminal.print(recallTable('val', info.recall));
-  if (droppedGallery)
-    terminal.print("the folder's gallery was of another model and is gone: write it with dws gallery");
-}
-
-/** Returns the program's exit code. */
-const writeWeb = (folder: string, values: Values): Promise<number> =>
-  untilInterrupted(async (signal) => {
-    const onProgress = (stage: WebExportStage, done: number, total: number) =>
-      terminal.status(`${stages[stage]} ${count(done)}/${count(total)}`);
-    const { checkpoint: file, variants, dataPath, workers, skipBad, threads } = values;
-    const options = { variants, dataPath, workers, skipBad, threads, modules: moduleSources(values) };
-    report(await exportWeb(file, folder, options, { signal, onProgress }));
-  });
-
 export function addExport(program: Command): void {
   const command = program
     .command('export')
@@ -96,6 +63,7 @@ export function addExport(program: Command): void {
         throw new UserError(
           `--with-resize belongs to -o model.onnx: the models of --web ${folder} resize images anyway.`,
         );
+      const { writeWeb } = await import('../actions/export.js');
       process.exitCode = await writeWeb(folder, values);
       return;
     }
@@ -107,7 +75,7 @@ export function addExport(program: Command): void {
       const flag = command.options.find((option) => option.attributeName() === unused)!.long!;
       throw new UserError(`${flag} has no meaning for -o ${out}: it belongs to --web DIR.`);
     }
-    await exportModel(values.checkpoint, out, { withResize: values.withResize, modules: moduleSources(values) });
-    terminal.print(out);
+    const { writeModel } = await import('../actions/export.js');
+    await writeModel(out, values);
   });
 }

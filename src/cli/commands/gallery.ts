@@ -1,19 +1,11 @@
 import type { Command } from 'commander';
 import { galleryDtypes } from '../../graph/artifacts/gallery.js';
-import type { GalleryStage } from '../../runner/shipping/gallery.js';
-import { passedOverNote } from '../../runner/data/passed-over.js';
 import { galleryDefaults } from '../../runner/options/defaults.js';
-import { makeGallery } from '../../runner/shipping/gallery.js';
-import { count, counted, evalStages, megabytes } from '../format.js';
-import { untilInterrupted } from '../interrupt.js';
-import { inferenceOptions } from '../inference-options.js';
 import { backboneModule } from '../modules.js';
 import type { OptionRow, OptionValues } from '../options.js';
 import { addExample, addOptions, required, toggle, withDefault } from '../options.js';
 import { checkpoint, device, imageReading, inference } from '../option-tables.js';
 import { integer, oneOf, path } from '../parsers.js';
-import { outputIsAside } from '../output.js';
-import { terminal } from '../terminal.js';
 
 const own = {
   checkpoint,
@@ -43,30 +35,6 @@ const own = {
 // Commander makes `map`, true unless --no-map is given, of the row `noMap`.
 type Values = OptionValues<typeof own & typeof device> & { map: boolean };
 
-const stages: Record<GalleryStage, string> = {
-  check: evalStages.check,
-  embed: evalStages.embed,
-  thumbs: 'drawing small images',
-  map: 'drawing the map',
-};
-
-/** Returns the program's exit code. */
-const writeGallery = (paths: string[], values: Values): Promise<number> =>
-  untilInterrupted(async (signal) => {
-    const { checkpoint: file, out, ...options } = inferenceOptions(values);
-    outputIsAside();
-    const onProgress = (stage: GalleryStage, done: number, total: number) =>
-      terminal.status(`${stages[stage]} ${count(done)}/${count(total)}`);
-    const hooks = { signal, onProgress };
-    const { info, bytes, skipped, passedOver } = await makeGallery(file, paths, out, options, hooks);
-    for (const bad of skipped) terminal.print(`left out ${bad.path}: ${bad.reason}`);
-    const note = passedOverNote(passedOver, paths.length === 1 ? paths[0]! : '.');
-    if (note !== undefined) terminal.print(note);
-    const classes = count(new Set(info.labels).size);
-    const embeddings = `${info.dim} dimensions (${info.dtype})`;
-    terminal.print(`${out}: ${counted(info.count, 'image')} of ${classes} classes, ${embeddings}, ${megabytes(bytes)}`);
-  });
-
 export function addGallery(program: Command): void {
   const command = program
     .command('gallery')
@@ -79,6 +47,7 @@ export function addGallery(program: Command): void {
   addOptions(command, 'Device:', device);
   addExample(command, 'dws gallery --checkpoint runs/resnet18-0/best.safetensors data/icons/val -o site/model/gallery');
   command.action(async (paths: string[], values: Values) => {
+    const { writeGallery } = await import('../actions/gallery.js');
     process.exitCode = await writeGallery(paths, values);
   });
 }

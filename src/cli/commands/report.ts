@@ -1,18 +1,11 @@
 import type { Command } from 'commander';
 import { reportDefaults } from '../../runner/options/defaults.js';
-import type { ReportStage } from '../../runner/report/report-options.js';
-import { makeReport, reportFile } from '../../runner/report/report.js';
-import { count, evalStages, megabytes } from '../format.js';
-import { untilInterrupted } from '../interrupt.js';
-import { inferenceOptions } from '../inference-options.js';
 import { backboneModule } from '../modules.js';
+import { reportFile } from '../../runner/report/report-options.js';
 import type { OptionRow, OptionValues } from '../options.js';
 import { addExample, addOptions, optional, withDefault } from '../options.js';
 import { device, imageReading, inference } from '../option-tables.js';
-import { optionTexts } from '../option-texts.js';
 import { integer, path } from '../parsers.js';
-import { outputIsAside } from '../output.js';
-import { terminal } from '../terminal.js';
 
 const own = {
   out: { ...withDefault('file', 'page to write', path, reportFile), short: 'o' },
@@ -35,32 +28,6 @@ const own = {
 // Commander makes `untrained`, true unless --no-untrained is given, of the row `noUntrained`.
 type Values = OptionValues<typeof own & typeof device> & { untrained: boolean };
 
-const stages: Record<ReportStage, string> = {
-  ...evalStages,
-  untrained: 'embedding images, untrained',
-  batches: 'looking at batches',
-  map: 'drawing the map',
-  pictures: 'drawing small images',
-};
-
-/** Returns the program's exit code. */
-const writeReport = (run: string, values: Values): Promise<number> =>
-  untilInterrupted(async (signal) => {
-    const { out, ...options } = inferenceOptions(values);
-    outputIsAside();
-    const { bytes, notes } = await makeReport(
-      run,
-      out,
-      { ...options, descriptions: optionTexts },
-      {
-        signal,
-        onProgress: (stage, done, total) => terminal.status(`${stages[stage]} ${count(done)}/${count(total)}`),
-      },
-    );
-    for (const note of notes) terminal.print(note);
-    terminal.print(`${out}: ${megabytes(bytes)}; open it in a browser`);
-  });
-
 export function addReport(program: Command): void {
   const command = program
     .command('report')
@@ -70,6 +37,7 @@ export function addReport(program: Command): void {
   addOptions(command, 'Device:', device);
   addExample(command, 'dws report runs/resnet18-0 -o report.html');
   command.action(async (run: string, values: Values) => {
+    const { writeReport } = await import('../actions/report.js');
     process.exitCode = await writeReport(run, values);
   });
 }

@@ -3,10 +3,9 @@
  * proportional to 1 / q(d), where q(d) ~ d^(D-2) (1 - d^2 / 4)^((D-3)/2) is the density of distances between random points
  * on the unit sphere in D dimensions.
  */
-import { GraphBuilder } from '../builder/builder.js';
+import type { GraphBuilder } from '../builder/builder.js';
 import type { Value } from '../onnx/nodes.js';
-import { encodeModel } from '../onnx/schema.js';
-import type { Reference, SamplingInputs } from './sampling.js';
+import type { SamplingInputs } from './sampling.js';
 import { classMates, defineSampling, everyRow } from './sampling.js';
 
 /** Distances are raised to `cutoff` first; negatives at or beyond `nonzeroLossCutoff` are not drawn. */
@@ -114,24 +113,3 @@ export const distanceWeighted = defineSampling({
     },
   }),
 });
-
-export interface SamplingOptions {
-  batchSize: number;
-  embedDim: number;
-  batchK: number;
-  normalizeWeights: boolean;
-}
-
-/** The weights alone, to look at. Input: `embeddings` [batchSize, embedDim]. Output: `weights` [batchSize, batchSize]. */
-export function buildSamplingModel({ batchSize, embedDim, batchK, normalizeWeights }: SamplingOptions): Uint8Array {
-  const g = new GraphBuilder();
-  const embeddings = g.input('embeddings', 'float32', [batchSize, embedDim]);
-  const labels = g.constant(
-    'int32',
-    [batchSize],
-    everyRow(batchSize).map(([i]) => Math.floor(i! / batchK)),
-  );
-  const reference: Reference = { embeddings, labels };
-  g.output('weights', samplingWeights(g, { embeddings, labels, batchK, reference }, normalizeWeights));
-  return encodeModel(g.model('sampling'));
-}

@@ -9,8 +9,8 @@ import { buildNearestCenterModel } from '../../graph/artifacts/nearest-center.js
 import { buildRelevanceModel } from '../../graph/artifacts/relevance.js';
 import type { RetrievalOptions } from '../../graph/artifacts/retrieval.js';
 import { buildRetrievalModel } from '../../graph/artifacts/retrieval.js';
-import type { SamplingOptions } from '../../graph/samplings/distance-weighted.js';
-import { buildSamplingModel } from '../../graph/samplings/distance-weighted.js';
+import type { SamplingOptions } from '../../graph/artifacts/sampling.js';
+import { buildSamplingModel } from '../../graph/artifacts/sampling.js';
 import type { Definitions } from '../../graph/parts/parts.js';
 import { UserError } from '../base/errors.js';
 import { blamed, blamedNode, blaming } from '../modules/blame.js';

@@ -10,10 +10,8 @@ import { printable } from '../base/printable.js';
 import { escapedLine } from '../base/printable-name.js';
 import { encodeNpy } from '../formats/npy.js';
 import type { Embeddings } from './embed.js';
-
-export const embeddingFormats = ['npy', 'csv', 'jsonl', 'parquet'] as const;
-
-export type EmbeddingFormat = (typeof embeddingFormats)[number];
+import type { EmbeddingFormat } from './embedding-formats.js';
+import { embeddingFormats } from './embedding-formats.js';
 
 /** Images that are encoded at a time. */
 const atATime = 1024;

@@ -1,27 +1,16 @@
 /** Loads the modules that a caller names. A data file never decides that one is loaded. */
-import { register } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Definitions } from '../../graph/parts/parts.js';
 import { UserError } from '../base/errors.js';
 import { shortHash } from '../base/short-hash.js';
-import { workerFile } from '../base/worker-file.js';
 import { blamed, saying } from './blame.js';
 import { badDefinition } from './definition.js';
+import { hook } from './hook.js';
 import { readModule } from './fingerprint.js';
 import type { LoadedModules, ModuleFacts, ModuleSources, PartKind } from './kinds.js';
 import { partKinds } from './kinds.js';
 import { syntaxErrorIn } from './syntax.js';
-
-let hooked = false;
-
-/** Whether something of a module has run in this process, and may have left more to do: timers, connections. */
-export const hasRunModules = (): boolean => hooked;
-
-function hook(): void {
-  if (!hooked) register(workerFile('modules/resolve-hooks'));
-  hooked = true;
-}
 
 const makers: Record<PartKind, string> = {
   backbone: 'defineBackbone',

@@ -9,6 +9,9 @@ import type { DeviceOptions } from '../options/run-options.js';
  */
 export type ReportStage = 'check' | 'embed' | 'search' | 'cluster' | 'untrained' | 'batches' | 'map' | 'pictures';
 
+/** Where a report is written unless said otherwise. */
+export const reportFile = 'report.html';
+
 /** What a report shows; nothing has to be given. */
 export interface ReportOptions extends Partial<DeviceOptions> {
   /** The module of a checkpoint's backbone, where it has one of its own. */

@@ -14,6 +14,7 @@ import { lookAtVal } from './look-at-val.js';
 import { renderPage } from './page.js';
 import { smallPictures } from './pictures.js';
 import type { AllReportOptions, MadeReport, ReportHooks, ReportOptions } from './report-options.js';
+import { reportFile } from './report-options.js';
 import type { RunFiles } from './run-files.js';
 import { openRunFiles, orNote } from './run-files.js';
 import { distanceBins } from './section-embeddings.js';
@@ -80,9 +81,6 @@ async function look(files: RunFiles, options: AllReportOptions, hooks: ReportHoo
 /** Files and folders that messages may name. */
 const privatePaths = (run: string, { run: { last } }: RunFiles, { dataPath, checkpoint }: AllReportOptions): string[] =>
   [run, last.options.dataPath, last.options.out, dataPath, checkpoint].filter((one) => one !== undefined);
-
-/** Where a report is written unless said otherwise. */
-export const reportFile = 'report.html';
 
 /**
  * Writes a run's report: one HTML file with everything inside, whole or not at all. What the run or its images lack is left out, and

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { printableName } from '../base/printable-name.js';
 import { shownOptions } from '../options/shown-options.js';
 import type { Segment } from '../reproduce/record.js';
-import { factTable } from '../reproduce/machine.js';
+import { factTable } from '../reproduce/facts.js';
 import { optionTable } from '../reproduce/options.js';
 import { withoutFolders } from './without-folders.js';
 import type { Html } from './html.js';

@@ -5,8 +5,8 @@ import { recordedModules } from '../checkpoints/own-parts.js';
 import type { PartKind } from '../modules/kinds.js';
 import { printableName } from '../base/printable-name.js';
 import { mostRecordedDigits } from '../training/initial-weights.js';
-import type { Facts } from './machine.js';
-import { factTable } from './machine.js';
+import type { Facts } from './facts.js';
+import { factTable } from './facts.js';
 import { optionTable } from './options.js';
 import type { Segment } from './record.js';
 

@@ -7,31 +7,7 @@ import ort from 'onnxruntime-node';
 import sharp from 'sharp';
 import { packageJson } from '../base/package-json.js';
 import type { DeviceOptions } from '../options/run-options.js';
-
-interface FactRow {
-  /** For people. */
-  label: string;
-  /** Whether another value may change a bit. */
-  decides: boolean;
-}
-
-export const factTable = {
-  dws: { label: 'dws', decides: true },
-  onnxruntime: { label: 'ONNX Runtime', decides: true },
-  sharp: { label: 'sharp', decides: true },
-  libvips: { label: 'libvips', decides: true },
-  node: { label: 'Node.js', decides: true },
-  system: { label: 'system', decides: true },
-  libc: { label: 'C library', decides: true },
-  device: { label: 'device', decides: true },
-  cpuFeatures: { label: 'CPU features', decides: true },
-  cpu: { label: 'CPU', decides: false },
-} satisfies Record<string, FactRow>;
-
-export type FactName = keyof typeof factTable;
-
-/** One line of text each. */
-export type Facts = Record<FactName, string>;
+import type { Facts } from './facts.js';
 
 /**
  * Instruction sets by which kernels of ONNX Runtime (MLAS) and libvips (Highway) choose how to add and round, by Linux's names.

@@ -10,7 +10,7 @@ import { partKinds, partOptions } from '../modules/kinds.js';
 import { UserError } from '../base/errors.js';
 import { fileError, readText } from '../base/files.js';
 import { dataNow } from './data-place.js';
-import { factTable } from './machine.js';
+import { factTable } from './facts.js';
 import { runOptions } from './options.js';
 import type { Check, Checked } from './shape.js';
 import {

@@ -1,0 +1,46 @@
+/** `dws eval`. */
+import { searchTexts } from '../../runner/data/search-sets.js';
+import type { Split } from '../../runner/data/folder.js';
+import type { Evaluation, MetricsChoice } from '../../runner/evaluation/evaluate.js';
+import { evaluate } from '../../runner/evaluation/evaluate.js';
+import { passedOverNote } from '../../runner/data/passed-over.js';
+import { count, duration, evalStages, recallTable } from '../format.js';
+import { inferenceOptions } from '../inference-options.js';
+import { untilInterrupted } from '../interrupt.js';
+import type { OptionValues } from '../options.js';
+import type { device, inference } from '../option-tables.js';
+import { terminal } from '../terminal.js';
+
+interface Values extends OptionValues<typeof inference & typeof device> {
+  dataPath: string;
+  valSplit: string | undefined;
+  split: Split;
+  metrics: MetricsChoice;
+  ks: number[];
+  json: boolean;
+}
+
+function printEvaluation(
+  { split, dataPath: folder }: { split: Split; dataPath: string },
+  { recall, metrics, skipped, passedOver, seconds, ...counts }: Evaluation,
+): void {
+  terminal.print(recallTable(split, recall));
+  for (const [name, value] of Object.entries(metrics ?? {})) terminal.print(`${name}  ${value.toFixed(4)}`);
+  for (const text of searchTexts(counts)) terminal.print(text);
+  const note = passedOverNote(passedOver, folder);
+  if (note !== undefined) terminal.print(note);
+  const left = skipped.length > 0 ? `, ${count(skipped.length)} left out` : '';
+  const images = `${count(counts.images)} images of ${count(counts.classes)} classes`;
+  terminal.print(`${images}${left}, evaluated in ${duration(seconds)}`);
+}
+
+/** Returns the program's exit code. */
+export const evaluateCheckpoint = ({ json, ...values }: Values): Promise<number> =>
+  untilInterrupted(async (signal) => {
+    const evaluation = await evaluate(inferenceOptions(values), {
+      signal,
+      onProgress: (stage, done, total) => terminal.status(`${evalStages[stage]} ${count(done)}/${count(total)}`),
+    });
+    if (json) terminal.print(JSON.stringify(evaluation, null, 2));
+    else printEvaluation(values, evaluation);
+  });
