@@ -2,7 +2,7 @@
 import type { ModuleSources } from '../runner/modules/kinds.js';
 import { partLabel } from '../runner/modules/kinds.js';
 import type { TrainEvent, TrainResult } from '../runner/training/events.js';
-import { count, counted, duration, evalStages, megabytes, recallTable } from './format.js';
+import { count, counted, duration, evalStages, megabytes, recallTable, splitsText } from './format.js';
 import type { Terminal } from './terminal.js';
 import { TimeLeft } from './time-left.js';
 
@@ -89,13 +89,12 @@ export class TrainProgress {
     'download-progress': ({ file, done, total }) => {
       this.enter(`downloading ${file}`, done, total, megabytes);
     },
-    start: ({ classes, images, stepsPerEpoch, epochs, paramCount, device, resumedFrom, best, skipped }) => {
+    start: ({ val, stepsPerEpoch, epochs, paramCount, device, resumedFrom, best, ...train }) => {
       const { model, modules, imageSize, batchSize, out } = this.options;
-      const left = skipped > 0 ? `, ${count(skipped)} left out` : '';
       this.print(
         `network  ${partLabel(model, modules?.backbone)} at ${imageSize} px, ${count(paramCount)} parameters, on ${device}`,
       );
-      this.print(`data     ${count(images)} images of ${count(classes)} classes${left}`);
+      this.print(`data     ${splitsText(train, val)}`);
       this.print(
         `plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchSize} images, drawn at random`,
       );

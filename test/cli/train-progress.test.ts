@@ -103,6 +103,17 @@ it('calls a checkpoint the best so far, and says when that is not better than th
   ]);
 });
 
+const start: TrainEvent = {
+  ...{ kind: 'start', classes: 8, images: 103, skipped: 3, val: { images: 40, classes: 1, skipped: 0 } },
+  ...{ stepsPerEpoch: 100, epochs: 2, paramCount: 7, device: 'cpu' },
+};
+
+it('tells what of each split is used, and beside it what is left out', () => {
+  expect(printed([start])).toContain(
+    'data     train: 103 images of 8 classes, 3 left out; val: 40 images of 1 class\n',
+  );
+});
+
 it('tells only of files that are there', () => {
   const { output, written } = recorder({});
   new TrainProgress(new Terminal(output), options).finish({ status: 'interrupted', epoch: 0, step: 0, files: {} });

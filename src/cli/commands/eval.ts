@@ -5,7 +5,7 @@ import type { Evaluation, MetricsChoice } from '../../runner/evaluation/evaluate
 import { evaluate } from '../../runner/evaluation/evaluate.js';
 import { passedOverNote } from '../../runner/data/passed-over.js';
 import { evaluateDefaults } from '../../runner/options/defaults.js';
-import { count, duration, evalStages, recallTable } from '../format.js';
+import { count, duration, evalStages, imagesText, recallTable } from '../format.js';
 import { inferenceOptions } from '../inference-options.js';
 import { untilInterrupted } from '../interrupt.js';
 import type { OptionValues } from '../options.js';
@@ -41,9 +41,8 @@ function printEvaluation(
   for (const text of searchTexts(counts)) terminal.print(text);
   const note = passedOverNote(passedOver, folder);
   if (note !== undefined) terminal.print(note);
-  const left = skipped.length > 0 ? `, ${count(skipped.length)} left out` : '';
-  const images = `${count(counts.images)} images of ${count(counts.classes)} classes`;
-  terminal.print(`${images}${left}, evaluated in ${duration(seconds)}`);
+  const used = imagesText({ ...counts, skipped: skipped.length });
+  terminal.print(`${used}, evaluated in ${duration(seconds)}`);
 }
 
 export function addEval(program: Command): void {

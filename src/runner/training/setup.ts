@@ -24,7 +24,8 @@ import type { StepShapes } from './loop-run.js';
 import { ComputeThread } from '../compute/thread.js';
 import type { BatchPlan } from '../data/batches.js';
 import { planBatches, smallClassesOf } from '../data/batches.js';
-import { usableImages } from '../data/check.js';
+import type { UsedImages } from '../data/check.js';
+import { usableImages, usedImages } from '../data/check.js';
 import type { ImageSet } from '../data/folder.js';
 import { listSome } from '../base/list-some.js';
 import type { WriteLock } from '../base/write-lock.js';
@@ -62,7 +63,7 @@ export interface TrainSetup {
   recorded: Record<string, unknown>;
   train: ImageSet;
   val: ImageSet;
-  skipped: number;
+  used: { train: UsedImages; val: UsedImages };
   batchAt: BatchPlan;
   stepsPerEpoch: number;
   loader: ImageLoader;
@@ -136,12 +137,12 @@ async function requireSameEachTime(
 }
 
 /** Checks the images of both splits, train first. */
-async function checkSplits(
+export async function checkSplits(
   splits: { train: ImageSet; val: ImageSet },
   loader: ImageLoader,
   skipBad: boolean,
   { onEvent, signal }: RunHooks,
-): Promise<{ train: ImageSet; val: ImageSet; skipped: number }> {
+): Promise<Pick<TrainSetup, 'train' | 'val' | 'used'>> {
   const check = async (split: 'train' | 'val') => {
     const onProgress = (done: number, total: number) => {
       signal.throwIfAborted();
@@ -156,7 +157,8 @@ async function checkSplits(
     const names = listSome(skipped.map(({ path, reason }) => `${path}: ${reason}`));
     onEvent({ kind: 'note', message: `${skipped.length} images cannot be read and are left out:\n${names}` });
   }
-  return { train: train.set, val: val.set, skipped: skipped.length };
+  const used = { train: usedImages(train.set, train.skipped.length), val: usedImages(val.set, val.skipped.length) };
+  return { train: train.set, val: val.set, used };
 }
 
 /** Steps of an epoch: as many as are asked for, or as take as many images as there are. */
@@ -238,7 +240,7 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   }
   const loader = new ImageLoader(plan.images);
   closers.push(() => loader.close());
-  const { train, val, skipped } = await checkSplits(listed, loader, data.skipBad, hooks);
+  const { train, val, used } = await checkSplits(listed, loader, data.skipBad, hooks);
   const dropped = plan.batches.smallClasses === 'drop' ? smallClassesOf(train, plan.batches.batchK) : [];
   if (dropped.length > 0)
     note(
@@ -268,7 +270,7 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   const best = resumed?.metadata.best ?? null;
   const rollbacks = resumed?.metadata.rollbacks ?? 0;
   return {
-    ...{ plan, training, layout, state, rates, shapes, recorded, train, val, skipped, batchAt, stepsPerEpoch },
+    ...{ plan, training, layout, state, rates, shapes, recorded, train, val, used, batchAt, stepsPerEpoch },
     ...{ loader, thread, lock, folder, metrics, start, best, rollbacks },
   };
 }

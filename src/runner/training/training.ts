@@ -46,14 +46,14 @@ export class Training {
 
   async run(): Promise<TrainResult> {
     const { setup, hooks, position } = this;
-    const { plan, layout, train, skipped, stepsPerEpoch } = setup;
+    const { plan, layout, used, stepsPerEpoch } = setup;
     const { resume } = plan.weights;
     const { epochs } = plan.schedule;
     const resumedFrom = resume === undefined ? undefined : { ...position };
     hooks.onEvent({
       kind: 'start',
-      ...{ classes: train.classes.length, images: train.images.length, stepsPerEpoch, epochs },
-      ...{ paramCount: layout.paramCount, device: plan.device.device, resumedFrom, skipped },
+      ...{ ...used.train, val: used.val, stepsPerEpoch, epochs },
+      ...{ paramCount: layout.paramCount, device: plan.device.device, resumedFrom },
       ...(this.best && { best: this.best }),
     });
     for (const message of describeSearch(setup.val).texts) {
