@@ -34,13 +34,14 @@ const own = {
 
 function printEvaluation(
   { split, dataPath: folder }: { split: Split; dataPath: string },
-  { recall, metrics, skipped, passedOver, seconds, ...counts }: Evaluation,
+  { recall, metrics, skipped, passedOver, notes, seconds, ...counts }: Evaluation,
 ): void {
   terminal.print(recallTable(split, recall));
   for (const [name, value] of Object.entries(metrics ?? {})) terminal.print(`${name}  ${value.toFixed(4)}`);
   for (const text of searchTexts(counts)) terminal.print(text);
   const note = passedOverNote(passedOver, folder);
   if (note !== undefined) terminal.print(note);
+  for (const text of notes) terminal.print(`note: ${text}`);
   const used = imagesText({ ...counts, skipped: skipped.length });
   terminal.print(`${used}, evaluated in ${duration(seconds)}`);
 }
