@@ -89,7 +89,7 @@ export class TrainProgress {
     'download-progress': ({ file, done, total }) => {
       this.enter(`downloading ${file}`, done, total, megabytes);
     },
-    start: ({ val, stepsPerEpoch, epochs, paramCount, device, resumedFrom, best, ...train }) => {
+    start: ({ val, stepsPerEpoch, epochs, paramCount, device, resumedFrom, best, before, ...train }) => {
       const { model, modules, imageSize, batchSize, out } = this.options;
       this.print(
         `network  ${partLabel(model, modules?.backbone)} at ${imageSize} px, ${count(paramCount)} parameters, on ${device}`,
@@ -102,6 +102,7 @@ export class TrainProgress {
       this.line = ['starting'];
       this.isBegun = true;
       this.best = best?.recall;
+      this.untrained = before?.[1];
       if (resumedFrom)
         this.print(`resumed  after ${counted(resumedFrom.epoch, 'epoch')}, ${counted(resumedFrom.step, 'step')}`);
     },

@@ -29,6 +29,8 @@ export type TrainEvent =
       resumedFrom?: { epoch: number; epochStep: number; step: number };
       /** The best Recall@1 of the run that is resumed, and the steps done at it. */
       best?: { step: number; recall: number };
+      /** Of the untrained network, when a run is resumed whose metrics tell it. */
+      before?: Recall;
     }
   | {
       kind: 'steps';
@@ -104,7 +106,7 @@ export interface TrainResult {
   /** Epochs finished, and steps done since the training began; of a run that was interrupted while it opened: 0 steps. */
   epoch: number;
   step: number;
-  /** Of the untrained network; not when resuming. */
+  /** Of the untrained network; of a run that was resumed, as its metrics tell it. */
   before?: Recall;
   /** Of the last evaluation. */
   last?: Recall;

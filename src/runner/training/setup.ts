@@ -38,7 +38,9 @@ import { requireProvider } from '../compute/session.js';
 import { holdPretrained, obtainPretrained, recordedWeights, resumedPretrained } from './initial-weights.js';
 import { changedOptions, otherImages, recordedOptions } from './resume.js';
 import type { TrainingPlan } from '../options/plan.js';
+import type { Recall } from '../evaluation/retrieval-metrics.js';
 import type { RunHooks } from './events.js';
+import { recordedUntrained } from './untrained.js';
 
 /** Steps done, where a training stands or begins. */
 export interface Position {
@@ -76,6 +78,8 @@ export interface TrainSetup {
   start: Position;
   /** The checkpoint's, when resuming. */
   best: CheckpointMetadata['best'];
+  /** Recall@k of the untrained network, when resuming a run that tells it. */
+  untrained: Recall | undefined;
   rollbacks: number;
 }
 
@@ -267,10 +271,11 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   const goesOnHere = resume !== undefined && resolve(dirname(resume)) === resolve(output.out);
   const metrics = await MetricsWriter.open(metricsFile, { step: start.step, goesOnHere, onNote: note });
   closers.push(() => metrics.close());
+  const untrained = resume !== undefined && start.step > 0 ? await recordedUntrained(metricsFile, resume) : undefined;
   const best = resumed?.metadata.best ?? null;
   const rollbacks = resumed?.metadata.rollbacks ?? 0;
   return {
     ...{ plan, training, layout, state, rates, shapes, recorded, train, val, used, batchAt, stepsPerEpoch },
-    ...{ loader, thread, lock, folder, metrics, start, best, rollbacks },
+    ...{ loader, thread, lock, folder, metrics, start, best, untrained, rollbacks },
   };
 }

@@ -39,6 +39,7 @@ export class Training {
   ) {
     this.position = { ...setup.start };
     this.best = setup.best;
+    this.evaluations.before = setup.untrained;
     this.rollbacks = setup.rollbacks;
     const { resume } = setup.plan.weights;
     if (resume !== undefined) this.saved = { path: resume, step: setup.start.step, rollbacks: this.rollbacks };
@@ -55,6 +56,7 @@ export class Training {
       ...{ ...used.train, val: used.val, stepsPerEpoch, epochs },
       ...{ paramCount: layout.paramCount, device: plan.device.device, resumedFrom },
       ...(this.best && { best: this.best }),
+      ...(setup.untrained && { before: setup.untrained }),
     });
     for (const message of describeSearch(setup.val).texts) {
       hooks.onEvent({ kind: 'note', message: `validation: ${message}` });
