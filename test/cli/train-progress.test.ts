@@ -124,6 +124,18 @@ it('knows after a resume what the network was before its training', () => {
   expect(text).toContain('saved a (best so far, but not better than the .846 before training)');
 });
 
+it('says that the time is that since a resume, where epochs and steps are those of the whole run', () => {
+  const ended = (...events: TrainEvent[]) => {
+    const { output, written } = recorder({});
+    const progress = new TrainProgress(new Terminal(output), options);
+    events.forEach(progress.handle);
+    progress.finish({ status: 'done', epoch: 2, step: 200, files: {} });
+    return written();
+  };
+  expect(ended({ ...start, resumedFrom })).toMatch(/done after 2 epochs, 200 steps, .* since it was resumed\n$/);
+  expect(ended(start)).toMatch(/done after 2 epochs, 200 steps, [\d.]+ m?s\n$/);
+});
+
 it('tells only of files that are there', () => {
   const { output, written } = recorder({});
   new TrainProgress(new Terminal(output), options).finish({ status: 'interrupted', epoch: 0, step: 0, files: {} });
