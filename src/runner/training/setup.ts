@@ -1,6 +1,4 @@
 /** Everything that a training needs, opened and checked: what may fail fails here, the quick checks first. */
-import { existsSync } from 'node:fs';
-import { rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { dropoutBytes, uniformsShape } from '../../graph/artifacts/artifacts.js';
 import { inPart } from '../../graph/declarations.js';
@@ -24,6 +22,7 @@ import type { StepShapes } from './loop-run.js';
 import { ComputeThread } from '../compute/thread.js';
 import type { BatchPlan } from '../data/batches.js';
 import { planBatches, smallClassesOf } from '../data/batches.js';
+import { missingFolders, removeEmpty } from '../base/files.js';
 import type { UsedImages } from '../data/check.js';
 import { usableImages, usedImages } from '../data/check.js';
 import type { ImageSet } from '../data/folder.js';
@@ -206,12 +205,12 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   planBatches(listed.train, plan.batches);
   const training = withClasses(plan.graph, listed.train);
   const note = (message: string) => hooks.onEvent({ kind: 'note', message });
-  const isNewFolder = !existsSync(output.out);
+  const newFolders = missingFolders(output.out);
   const lock = await lockRun(output.out, output.savePrefix, { onWaiting: note, signal: hooks.signal });
   closers.push(async () => {
     await lock.release();
-    // Where nothing was written; a folder that holds something stays.
-    if (isNewFolder) await rmdir(output.out).catch(() => undefined);
+    // Where nothing was written.
+    await removeEmpty(newFolders);
   });
   const resumed = resume === undefined ? undefined : await loadCheckpoint(resume);
   const { definitions, otherModules } = plan.modules;
