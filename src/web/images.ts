@@ -4,7 +4,7 @@
 import { DwsWebError } from './errors.js';
 import type { ImageSize } from './image-size.js';
 import { headerBytes, imageSize, isCmykJpeg } from './image-size.js';
-import { isWholeImage } from './image-whole.js';
+import { isWholeImage } from '../graph/image-whole.js';
 import { absoluteUrl, fetchFile, readBody } from './load.js';
 
 /** RGBA, uint8, [height, width, 4], not premultiplied: what `ImageData` holds. */
