@@ -19,7 +19,7 @@ export const floors = {
     ['index.ts'],
   ],
   'src/graph/': [
-    ['known-names.ts'],
+    ['known-names.ts', 'image-whole.ts'],
     ['declarations.ts', 'preprocessing.ts'],
     ['options.ts'],
     ['onnx'],

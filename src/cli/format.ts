@@ -1,4 +1,5 @@
 /** Numbers and names for people. */
+import type { UsedImages } from '../runner/data/check.js';
 import type { EvalStage } from '../runner/evaluation/evaluate.js';
 
 /** 1234567 -> 1,234,567 */
@@ -6,6 +7,16 @@ export const count = (value: number): string => value.toLocaleString('en-US');
 
 /** 1 -> 1 step, 1200 -> 1,200 steps */
 export const counted = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+
+/** 103 images of 8 classes, 3 left out */
+export function imagesText({ images, classes, skipped }: UsedImages): string {
+  const left = skipped > 0 ? `, ${count(skipped)} left out` : '';
+  return `${counted(images, 'image')} of ${count(classes)} ${classes === 1 ? 'class' : 'classes'}${left}`;
+}
+
+/** What a training uses. */
+export const splitsText = (train: UsedImages, val: UsedImages): string =>
+  `train: ${imagesText(train)}; val: ${imagesText(val)}`;
 
 /** 12345678 -> 12.3 MB */
 export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

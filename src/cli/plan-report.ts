@@ -1,10 +1,7 @@
 /** What `dws train --plan` prints. */
-import type { PlannedSplit, TrainingForecast } from '../runner/jobs/plan-training.js';
+import type { TrainingForecast } from '../runner/jobs/plan-training.js';
 import { printableName } from '../runner/base/printable-name.js';
-import { count, counted, duration, size } from './format.js';
-
-const splitText = ({ images, classes }: PlannedSplit): string =>
-  `${counted(images, 'image')} of ${count(classes)} ${classes === 1 ? 'class' : 'classes'}`;
+import { count, counted, duration, size, splitsText } from './format.js';
 
 /** Not even one checkpoint can be written. */
 export const lacksRoom = ({ disk: { free, checkpoint } }: TrainingForecast): boolean =>
@@ -39,7 +36,7 @@ export function planText(forecast: TrainingForecast, notes: readonly string[]): 
   const [time, ...more] = timeTexts(forecast);
   return [
     `network  ${model} at ${imageSize} px, ${count(parameters)} parameters, on ${device}`,
-    `data     train: ${splitText(train)}; val: ${splitText(val)}`,
+    `data     ${splitsText(train, val)}`,
     `plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchSize} images`,
     `disk     ${diskText(forecast)}`,
     `time     ${time}`,

@@ -2,7 +2,7 @@
 import type { ModuleSources } from '../runner/modules/kinds.js';
 import { partLabel } from '../runner/modules/kinds.js';
 import type { TrainEvent, TrainResult } from '../runner/training/events.js';
-import { count, counted, duration, evalStages, megabytes, recallTable } from './format.js';
+import { count, counted, duration, evalStages, megabytes, recallTable, splitsText } from './format.js';
 import type { Terminal } from './terminal.js';
 import { TimeLeft } from './time-left.js';
 
@@ -58,6 +58,7 @@ export class TrainProgress {
   private best: number | undefined;
   private untrained: number | undefined;
   private isBegun = false;
+  private isResumed = false;
   /** The step of the last line where lines stay. */
   private printed = -Infinity;
   private readonly waited = { steps: 0, seconds: 0, dataSeconds: 0, told: false };
@@ -76,7 +77,9 @@ export class TrainProgress {
   finish({ status, epoch, step, best, files }: TrainResult): void {
     const took = duration((performance.now() - this.started) / 1000);
     const done = status === 'done' ? 'done' : status === 'time-up' ? 'stopped as --max-hours asks,' : 'stopped';
-    this.terminal.print(`${done} after ${counted(epoch, 'epoch')}, ${counted(step, 'step')}, ${took}`);
+    // Epochs and steps are those of the whole run, the time is that of this process.
+    const time = this.isResumed ? `${took} since it was resumed` : took;
+    this.terminal.print(`${done} after ${counted(epoch, 'epoch')}, ${counted(step, 'step')}, ${time}`);
     if (files.checkpoint) this.terminal.print(`  to go on    ${files.checkpoint}`);
     if (best && files.best) this.terminal.print(`  best        ${files.best} (Recall@1 ${best.recall.toFixed(4)})`);
     if (files.metrics) this.terminal.print(`  metrics     ${files.metrics}`);
@@ -89,13 +92,12 @@ export class TrainProgress {
     'download-progress': ({ file, done, total }) => {
       this.enter(`downloading ${file}`, done, total, megabytes);
     },
-    start: ({ classes, images, stepsPerEpoch, epochs, paramCount, device, resumedFrom, best, skipped }) => {
+    start: ({ val, stepsPerEpoch, epochs, paramCount, device, resumedFrom, best, before, ...train }) => {
       const { model, modules, imageSize, batchSize, out } = this.options;
-      const left = skipped > 0 ? `, ${count(skipped)} left out` : '';
       this.print(
         `network  ${partLabel(model, modules?.backbone)} at ${imageSize} px, ${count(paramCount)} parameters, on ${device}`,
       );
-      this.print(`data     ${count(images)} images of ${count(classes)} classes${left}`);
+      this.print(`data     ${splitsText(train, val)}`);
       this.print(
         `plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchSize} images, drawn at random`,
       );
@@ -103,6 +105,8 @@ export class TrainProgress {
       this.line = ['starting'];
       this.isBegun = true;
       this.best = best?.recall;
+      this.untrained = before?.[1];
+      this.isResumed = resumedFrom !== undefined;
       if (resumedFrom)
         this.print(`resumed  after ${counted(resumedFrom.epoch, 'epoch')}, ${counted(resumedFrom.step, 'step')}`);
     },

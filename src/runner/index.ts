@@ -60,5 +60,5 @@ export type { WeightFile, WeightTensor } from './weights/weight-file.js';
 export type { TrainEvent, TrainHooks, TrainResult } from './training/events.js';
 export type { TrainOptions } from './options/train-options.js';
 export { train } from './jobs/train.js';
-export type { PlannedSplit, TrainingForecast } from './jobs/plan-training.js';
+export type { TrainingForecast } from './jobs/plan-training.js';
 export { planTraining } from './jobs/plan-training.js';

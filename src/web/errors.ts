@@ -3,6 +3,7 @@
 export type DwsWebErrorCode =
   | 'no-webgpu'
   | 'not-an-image'
+  | 'format-not-read'
   | 'too-large'
   | 'network'
   | 'blocked'

@@ -4,8 +4,9 @@
 import { DwsWebError } from './errors.js';
 import type { ImageSize } from './image-size.js';
 import { headerBytes, imageSize, isCmykJpeg } from './image-size.js';
-import { isWholeImage } from './image-whole.js';
+import { isWholeImage } from '../graph/image-whole.js';
 import { absoluteUrl, fetchFile, readBody } from './load.js';
+import { unreadFormat } from './unread-format.js';
 
 /** RGBA, uint8, [height, width, 4], not premultiplied: what `ImageData` holds. */
 export interface Pixels extends ImageSize {
@@ -78,6 +79,14 @@ async function decode(blob: Blob, start: Uint8Array): Promise<ImageBitmap> {
     const text = Array.from(start.subarray(0, 256), (byte) => String.fromCharCode(byte)).join('');
     const known = refusals.find(([pattern]) => pattern.test(text))?.[1];
     const name = (blob as Partial<File>).name;
+    const format = unreadFormat(start);
+    if (format !== undefined) {
+      throw new DwsWebError(
+        'format-not-read',
+        `${name ?? 'The file'} is ${format}: this browser does not read the format. Save it as JPEG or PNG.`,
+        { cause: error },
+      );
+    }
     throw new DwsWebError(
       'not-an-image',
       known ?? `${name ?? 'This'} is no image that this browser can read, or it is damaged.`,
@@ -161,8 +170,8 @@ const hasPixels = (source: object): source is Pixels => ArrayBuffer.isView((sour
  * Files that `dws embed` refuses because they are cut short are refused here, as are JPEGs in CMYK, whose colors browsers show
  * otherwise. What an element, a canvas or a bitmap holds is taken as it is.
  *
- * @throws DwsWebError `not-an-image`; `too-large` above 50 megapixels, for PNG, JPEG, GIF, WebP and BMP files before they are
- *   decoded; `network` for a URL that can't be fetched
+ * @throws DwsWebError `not-an-image`; `format-not-read` for HEIC, TIFF and the like where the browser has no decoder; `too-large`
+ *   above 50 megapixels, for PNG, JPEG, GIF, WebP and BMP files before they are decoded; `network` for a URL that can't be fetched
  */
 export async function readImage(source: ImageSource): Promise<Pixels> {
   if (typeof source === 'string') return readUrl(absoluteUrl(source));

@@ -67,7 +67,7 @@ describe('data', () => {
     const args = ['train', '--data-path', at('bad'), '--out', at('skipped'), ...SMALL, '--skip-bad'];
     const { code, stdout } = await dws([...args, '--epochs', '1', '--batch-num', '1']);
     expect(stdout).toMatch(/3 images cannot be read and are left out/);
-    expect(stdout).toMatch(/images of 4 classes, 3 left out/);
+    expect(stdout).toMatch(/^data {5}train: 12 images of 4 classes, 3 left out; val: 12 images of 4 classes$/m);
     expect(code).toBe(0);
   });
 });

@@ -1,5 +1,5 @@
 /** `dws check`, and what a training does with the same folder. */
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Survey } from '../../src/runner/survey/survey.js';
@@ -45,6 +45,20 @@ describe('dws check', () => {
       /A training would stop:\n2 of 15 images of train cannot be read.*\n1 of 14 images of val cannot be read/,
     );
     expect(code).toBe(1);
+  });
+
+  it('tells an empty class folder among what it finds, in the words that a training refuses it with', async () => {
+    await writeImageFolder(at('empty'));
+    await mkdir(at('empty/train/nothing'));
+    await writeFiles(at('empty'), { 'train/train-1/none.png': '' });
+    const { code, stdout, stderr } = await check(at('empty'));
+    expect(stdout).toContain('cannot be read, empty: 1\n  train/train-1/none.png: ');
+    const refused = `${at('empty/train')}: 1 of 5 class folders hold no image:\n  nothing\nRemove them or add images`;
+    expect(stdout).toContain(`A training would stop:\n${refused}`);
+    expect([code, stderr]).toEqual([1, '']);
+    const training = await dws(['train', '--data-path', at('empty'), '--out', at('empty-run'), ...batch]);
+    expect(training.stderr).toContain(refused);
+    expect(training.code).toBe(1);
   });
 
   it('writes the bad paths, and everything as JSON', async () => {

@@ -103,6 +103,39 @@ it('calls a checkpoint the best so far, and says when that is not better than th
   ]);
 });
 
+const start: TrainEvent = {
+  ...{ kind: 'start', classes: 8, images: 103, skipped: 3, val: { images: 40, classes: 1, skipped: 0 } },
+  ...{ stepsPerEpoch: 100, epochs: 2, paramCount: 7, device: 'cpu' },
+};
+const resumedFrom = { epoch: 1, epochStep: 0, step: 100 };
+
+it('tells what of each split is used, and beside it what is left out', () => {
+  expect(printed([start])).toContain(
+    'data     train: 103 images of 8 classes, 3 left out; val: 40 images of 1 class\n',
+  );
+});
+
+it('knows after a resume what the network was before its training', () => {
+  const text = printed([
+    { ...start, resumedFrom, before: { 1: 0.846 }, best: { step: 100, recall: 0.7 } },
+    { kind: 'eval', epoch: 1, step: 200, recall: { 1: 0.8 }, seconds: 1 },
+    { kind: 'checkpoint', path: 'a', step: 200, best: true },
+  ]);
+  expect(text).toContain('saved a (best so far, but not better than the .846 before training)');
+});
+
+it('says that the time is that since a resume, where epochs and steps are those of the whole run', () => {
+  const ended = (...events: TrainEvent[]) => {
+    const { output, written } = recorder({});
+    const progress = new TrainProgress(new Terminal(output), options);
+    events.forEach(progress.handle);
+    progress.finish({ status: 'done', epoch: 2, step: 200, files: {} });
+    return written();
+  };
+  expect(ended({ ...start, resumedFrom })).toMatch(/done after 2 epochs, 200 steps, .* since it was resumed\n$/);
+  expect(ended(start)).toMatch(/done after 2 epochs, 200 steps, [\d.]+ m?s\n$/);
+});
+
 it('tells only of files that are there', () => {
   const { output, written } = recorder({});
   new TrainProgress(new Terminal(output), options).finish({ status: 'interrupted', epoch: 0, step: 0, files: {} });

@@ -5,6 +5,7 @@ import { DwsWebError } from 'dws/web';
 /** Headings by an error's code; the error's own message goes below. */
 const titles: Partial<Record<DwsWebErrorCode, string>> = {
   'not-an-image': 'This is no image',
+  'format-not-read': 'This image can’t be read here',
   'too-large': 'This image is too large',
   network: 'The model could not be fetched',
   blocked: 'The model may not run in this page',

@@ -1,11 +1,12 @@
 /** `dws embed`. */
+import { dirname } from 'node:path';
 import { UserError } from '../../runner/base/errors.js';
 import { passedOverNote } from '../../runner/data/passed-over.js';
 import { printableName } from '../../runner/base/printable-name.js';
 import { embedImages } from '../../runner/evaluation/embed.js';
 import { formatOf, writeEmbeddings } from '../../runner/evaluation/embedding-files.js';
 import type { EmbeddingFormat } from '../../runner/evaluation/embedding-formats.js';
-import { ensureWritableFile } from '../../runner/base/files.js';
+import { ensureWritableFile, makingFolder } from '../../runner/base/files.js';
 import { findImages } from '../../runner/evaluation/find-images.js';
 import { count, evalStages } from '../format.js';
 import { inferenceOptions } from '../inference-options.js';
@@ -45,18 +46,17 @@ export const embed = (paths: string[], values: Values): Promise<number> =>
       const note = passedOverNote(passed, folder);
       if (note !== undefined) notes.push(note);
     });
-    await ensureWritableFile(out);
     const progress = (stage: 'check' | 'embed') => (done: number, total: number) => {
       signal.throwIfAborted();
       terminal.status(`${evalStages[stage]} ${count(done)}/${count(total)}`);
     };
-    const embedded = await embedImages(checkpoint, images, options, {
-      signal,
-      onCheck: progress('check'),
-      onProgress: progress('embed'),
+    const { embedded, files } = await makingFolder(dirname(out), async () => {
+      await ensureWritableFile(out);
+      const hooks = { signal, onCheck: progress('check'), onProgress: progress('embed') };
+      const embedded = await embedImages(checkpoint, images, options, hooks);
+      return { embedded, files: await writeEmbeddings(out, embedded, format) };
     });
     for (const note of notes) terminal.print(note);
-    const files = await writeEmbeddings(out, embedded, format);
     for (const { path: file, reason } of embedded.skipped) terminal.print(`left out ${printableName(file)}: ${reason}`);
     terminal.print(
       `${count(embedded.paths.length)} embeddings of ${embedded.dim} dimensions: ${files.map(printableName).join(', ')}`,

@@ -4,7 +4,7 @@ import type { Split } from '../../runner/data/folder.js';
 import type { Evaluation, MetricsChoice } from '../../runner/evaluation/evaluate.js';
 import { evaluate } from '../../runner/evaluation/evaluate.js';
 import { passedOverNote } from '../../runner/data/passed-over.js';
-import { count, duration, evalStages, recallTable } from '../format.js';
+import { count, duration, evalStages, imagesText, recallTable } from '../format.js';
 import { inferenceOptions } from '../inference-options.js';
 import { untilInterrupted } from '../interrupt.js';
 import type { OptionValues } from '../options.js';
@@ -22,16 +22,16 @@ interface Values extends OptionValues<typeof inference & typeof device> {
 
 function printEvaluation(
   { split, dataPath: folder }: { split: Split; dataPath: string },
-  { recall, metrics, skipped, passedOver, seconds, ...counts }: Evaluation,
+  { recall, metrics, skipped, passedOver, notes, seconds, ...counts }: Evaluation,
 ): void {
   terminal.print(recallTable(split, recall));
   for (const [name, value] of Object.entries(metrics ?? {})) terminal.print(`${name}  ${value.toFixed(4)}`);
   for (const text of searchTexts(counts)) terminal.print(text);
   const note = passedOverNote(passedOver, folder);
   if (note !== undefined) terminal.print(note);
-  const left = skipped.length > 0 ? `, ${count(skipped.length)} left out` : '';
-  const images = `${count(counts.images)} images of ${count(counts.classes)} classes`;
-  terminal.print(`${images}${left}, evaluated in ${duration(seconds)}`);
+  for (const text of notes) terminal.print(`note: ${text}`);
+  const used = imagesText({ ...counts, skipped: skipped.length });
+  terminal.print(`${used}, evaluated in ${duration(seconds)}`);
 }
 
 /** Returns the program's exit code. */

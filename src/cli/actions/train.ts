@@ -7,6 +7,7 @@ import type { RunOptions } from '../../runner/options/run-options.js';
 import type { TrainOptions } from '../../runner/options/train-options.js';
 import type { TrainEvent } from '../../runner/training/events.js';
 import { isProgress, stoppingText } from '../../runner/training/events.js';
+import { count } from '../format.js';
 import { onInterrupt } from '../interrupt.js';
 import { outputIsAside } from '../output.js';
 import type { OptionValues } from '../options.js';
@@ -50,7 +51,12 @@ async function trainInView(options: RunOptions, view: TrainView): Promise<number
 export async function train(given: TrainOptions, { quiet, json, plan }: OptionValues<typeof output>): Promise<void> {
   const { options, notes } = await prepareTraining(given);
   if (plan) {
-    const forecast = await planPrepared(options);
+    const onEvent = (event: TrainEvent) => {
+      if (event.kind === 'check-progress')
+        terminal.status(`checking images of ${event.split} ${count(event.done)}/${count(event.total)}`);
+      if (event.kind === 'note') notes.push(event.message);
+    };
+    const forecast = await planPrepared(options, { onEvent });
     terminal.print(json ? JSON.stringify({ ...forecast, notes }) : planText(forecast, notes));
     if (lacksRoom(forecast)) process.exitCode = 1;
     return;

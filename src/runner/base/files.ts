@@ -149,7 +149,7 @@ export async function linkFileAtomic(from: string, to: string): Promise<void> {
 }
 
 /** Those folders of a path that are not there, the innermost first. */
-function missingFolders(path: string): string[] {
+export function missingFolders(path: string): string[] {
   const missing: string[] = [];
   for (let folder = resolve(path); !existsSync(folder); folder = dirname(folder)) missing.push(folder);
   return missing;
@@ -204,16 +204,35 @@ export async function ensureWritableFolder(path: string): Promise<void> {
 }
 
 /**
+ * Removes those folders that hold nothing: what somebody has put something into stays.
+ *
+ * @param folders the innermost first
+ */
+export async function removeEmpty(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) await rmdir(folder).catch(() => undefined);
+}
+
+/**
  * Makes sure that `ensureWritableFolder` would succeed, and leaves nothing of that.
  *
  * @throws UserError as `ensureWritableFolder`
  */
 export async function tryWritableFolder(path: string): Promise<void> {
   const missing = missingFolders(path);
+  await ensureWritableFolder(path).finally(() => removeEmpty(missing));
+}
+
+/**
+ * Runs what ends in an output in a folder. Where it fails, the folders on the way there that it has made are gone again.
+ *
+ * @throws what `body` throws
+ */
+export async function makingFolder<T>(folder: string, body: () => Promise<T>): Promise<T> {
+  const missing = missingFolders(folder);
   try {
-    await ensureWritableFolder(path);
-  } finally {
-    // What somebody has put something into meanwhile stays.
-    for (const folder of missing) await rmdir(folder).catch(() => undefined);
+    return await body();
+  } catch (error) {
+    await removeEmpty(missing);
+    throw error;
   }
 }

@@ -2,12 +2,12 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImageSet, Split } from '../data/folder.js';
-import { classFolders, requireImages } from '../data/folder.js';
+import { classFolders, refuseAtOnce, requireImages } from '../data/folder.js';
 import { findBelow, listFolder } from '../data/listing.js';
 import type { PassedOver } from '../data/passed-over.js';
 import { UserError } from '../base/errors.js';
 import { errorCode, fileError } from '../base/files.js';
-import type { DataFormat, Place } from './format.js';
+import type { DataFormat, OpenOptions, Place } from './format.js';
 
 const classCount = 196;
 
@@ -47,7 +47,7 @@ function classParents({ path: root, names }: Place): string[] {
   throw new UserError(`${root} looks like CARS-196, but ${missing}/ is missing. Give ${layout}.`);
 }
 
-async function openCars(place: Place, split: Split): Promise<ImageSet> {
+async function openCars(place: Place, split: Split, { refuse = refuseAtOnce }: OpenOptions): Promise<ImageSet> {
   if (originals.some((name) => place.names.has(name))) {
     throw new UserError(
       `${place.path} holds CARS-196 with its labels in MATLAB files, which are not read. ` +
@@ -68,19 +68,15 @@ async function openCars(place: Place, split: Split): Promise<ImageSet> {
   const classes = [...all].sort().slice(firstClass[split], firstClass[split] + classesASplit);
   const set: ImageSet = { root: place.path, split, classes, images: [] };
   const passedOver: PassedOver[] = [];
-  const empty: string[] = [];
   for (const [label, name] of classes.entries()) {
-    const before = set.images.length;
     for (const parent of parents.toSorted()) {
       const folder = path.join(parent, name);
       const found = await findBelow(folder, `class folder ${folder}`);
       for (const file of found.images.sort()) set.images.push({ path: path.join(folder, file), label });
       for (const each of found.passedOver) passedOver.push(each);
     }
-    if (set.images.length === before) empty.push(name);
   }
-  requireImages(place.path, classes, empty, passedOver);
-  return passedOver.length > 0 ? { ...set, passedOver } : set;
+  return requireImages(passedOver.length > 0 ? { ...set, passedOver } : set, refuse);
 }
 
 export const cars: DataFormat = {

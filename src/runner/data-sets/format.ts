@@ -1,5 +1,5 @@
 /** What a data set's reader is. */
-import type { ImageSet, Split } from '../data/folder.js';
+import type { ImageSet, Refuse, Split } from '../data/folder.js';
 
 export interface OpenOptions {
   /** Keeps files that a list names and that are not there, for the check of the images to find. */
@@ -8,6 +8,11 @@ export interface OpenOptions {
   valSplit?: string;
   /** The same, passed over where the data has a split of its own: what a checkpoint remembers. */
   valSplitElse?: string;
+  /**
+   * Hears of what keeps the data from being used though it can be listed, such as an empty class folder or a line of a list: for who
+   * wants to tell of the rest too. Without, it is thrown.
+   */
+  refuse?: Refuse;
 }
 
 /** What `--data-path` names. */

@@ -19,11 +19,11 @@ export const imageFolder: DataFormat = {
   layout: 'a folder with train/CLASS/ and val/CLASS/',
   // CARS-196 has train/ and test/ too; a folder with these alone is one of images where it is nothing else.
   recognize: ({ names }) => names.has('train') && names.has('val'),
-  open: (place, split) => openImageFolder(place.path, split),
-  openWhole: async ({ path: root, names }) => {
+  open: (place, split, { refuse }) => openImageFolder(place.path, split, refuse),
+  openWhole: async ({ path: root, names }, { refuse }) => {
     if (has(names, 'val')) return undefined;
     const { folder } = foldersOf(names, 'train');
     const classes = folder === undefined ? root : path.join(root, folder);
-    return openClasses(classes, 'train', `Classes are folders of images.`);
+    return openClasses(classes, 'train', `Classes are folders of images.`, refuse);
   },
 };

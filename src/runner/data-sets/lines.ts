@@ -1,6 +1,8 @@
 /** Lists that come with a data set: text files, of which every line may be wrong. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { Refuse } from '../data/folder.js';
+import { refuseAtOnce } from '../data/folder.js';
 import { printableName } from '../base/printable-name.js';
 import { listSome } from '../base/list-some.js';
 import { UserError } from '../base/errors.js';
@@ -23,12 +25,17 @@ export interface Problem {
 export const quoted = (text: string): string =>
   `"${printableName(text.length > 80 ? `${text.slice(0, 80)}...` : text)}"`;
 
-/** @throws UserError that lists the problems by line, if there are some */
-export function requireNone(file: string, problems: readonly Problem[], advice: string): void {
+/** Refuses a list with lines that can't be used, if there are some: the error names them. */
+export function requireNone(
+  file: string,
+  problems: readonly Problem[],
+  advice: string,
+  refuse: Refuse = refuseAtOnce,
+): void {
   if (problems.length === 0) return;
   const sorted = problems.toSorted((a, b) => a.line - b.line);
   const lines = listSome(sorted.map(({ line, text }) => `line ${line}: ${text}`));
-  throw new UserError(`${file}: ${problems.length} of its lines cannot be used:\n${lines}\n${advice}`);
+  refuse(new UserError(`${file}: ${problems.length} of its lines cannot be used:\n${lines}\n${advice}`));
 }
 
 const utf16 = (bytes: Uint8Array) =>

@@ -151,12 +151,10 @@ const stateTexts: Record<Exclude<State, 'there'>, string> = {
 };
 
 /**
- * Makes the set of the listed images, sorted by class and path.
- *
- * @throws UserError that lists the lines whose path leaves the root (by name or through a link), is listed twice or is a
- *   folder, and, unless `skipBad` is set, those whose file is not there
+ * Makes the set of the listed images, sorted by class and path. Lines are refused whose path leaves the root (by name or through a
+ * link), is listed twice or is a folder, and, unless `skipBad` is set, those whose file is not there.
  */
-export async function listedSet(list: ImageList, { skipBad = false }: OpenOptions): Promise<ImageSet> {
+export async function listedSet(list: ImageList, { skipBad = false, refuse }: OpenOptions): Promise<ImageSet> {
   const { file, root, split, classes } = list;
   const realRoot = await realpath(root).catch((error: unknown) => {
     throw fileError(`can't read the folder ${root}`, error);
@@ -183,11 +181,12 @@ export async function listedSet(list: ImageList, { skipBad = false }: OpenOption
     if (state !== 'there') {
       const problem = { line, text: `${quoted(given)} ${stateTexts[state]}` };
       (state === 'missing' ? missing : problems).push(problem);
+      if (state !== 'missing') continue;
     }
     images.push({ path: path.join(root, name), label, ...(role && { role }) });
   }
-  requireNone(file, problems, advice);
-  if (!skipBad) requireNone(file, missing, missingAdvice);
+  requireNone(file, problems, advice, refuse);
+  if (!skipBad) requireNone(file, missing, missingAdvice, refuse);
   images.sort((a, b) => a.label - b.label || (a.path < b.path ? -1 : 1));
   const set = { root, split, classes, images: images.map(({ path: place, label }) => ({ path: place, label })) };
   return images.some(({ role }) => role) ? { ...set, roles: images.map(({ role }) => role ?? both) } : set;

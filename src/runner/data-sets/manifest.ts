@@ -3,7 +3,7 @@ import path from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
 import { printableName } from '../base/printable-name.js';
 import { UserError } from '../base/errors.js';
-import type { ImageRole, ImageSet, Split } from '../data/folder.js';
+import type { ImageRole, ImageSet, Refuse, Split } from '../data/folder.js';
 import { keepImages } from '../data/folder.js';
 import type { PassedOver } from '../data/passed-over.js';
 import { ofOtherSplit } from '../data/passed-over.js';
@@ -104,7 +104,7 @@ function placesOf(file: string, first: Row | undefined): Partial<Record<Column, 
   return places;
 }
 
-function readEntries(file: string, text: string): Manifest {
+function readEntries(file: string, text: string, refuse?: Refuse): Manifest {
   const [first, ...rows] = parseRows(file, text);
   const places = placesOf(file, first);
   const hasSplit = places.split !== undefined;
@@ -136,7 +136,7 @@ function readEntries(file: string, text: string): Manifest {
     problems.push({ line, text: wrong });
     return [];
   });
-  requireNone(file, problems, `Each line is: ${quoted(first!.fields.join(',')).slice(1, -1)}`);
+  requireNone(file, problems, `Each line is: ${quoted(first!.fields.join(',')).slice(1, -1)}`, refuse);
   return { entries: oneSpelling(entries), valWord: valWordOf(entries) };
 }
 
@@ -189,7 +189,7 @@ export const manifest: DataFormat = {
   layout: `a .csv file with the first line ${header}, and paths relative to it`,
   recognize: (place) => !place.isFolder && /\.(csv|tsv)$/i.test(place.path),
   async open({ path: file }, split, options) {
-    const read = readEntries(file, await readText(file));
+    const read = readEntries(file, await readText(file), options.refuse);
     const { entries, valWord } = read;
     if (entries.some(({ word }) => word === undefined)) {
       throw new UserError(
@@ -202,7 +202,7 @@ export const manifest: DataFormat = {
     return passedOver.length > 0 ? { ...set, passedOver } : set;
   },
   async openWhole({ path: file }, options) {
-    const { entries, valWord } = readEntries(file, await readText(file));
+    const { entries, valWord } = readEntries(file, await readText(file), options.refuse);
     return valWord === undefined ? setOf(file, entries, 'train', () => true, options) : undefined;
   },
 };

@@ -5,8 +5,8 @@ import type { DataFormat, OpenOptions, Place } from './format.js';
 import { dataFormats } from './formats.js';
 import { hasSplitFolder, imageFolder } from './image-folder.js';
 import { UserError } from '../base/errors.js';
-import type { ImageSet, Split } from '../data/folder.js';
-import { requireUsable } from '../data/folder.js';
+import type { ImageSet, Refuse, Split } from '../data/folder.js';
+import { refuseAtOnce, requireUsable } from '../data/folder.js';
 import { divide } from '../data/divide.js';
 import { findBelow, isFolder, listFolder } from '../data/listing.js';
 import { isHiddenName } from '../data/passed-over.js';
@@ -98,16 +98,10 @@ async function openWhole(
   );
 }
 
-/** @throws UserError that names the option when it leaves too little */
-function requireShare(set: ImageSet, valSplit: string): void {
-  try {
-    requireUsable(set);
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    throw new UserError(
-      `--val-split ${valSplit}: ${error.message}${set.split === 'val' ? ' Take a larger share.' : ''}`,
-    );
-  }
+/** Refuses a part that is too little, naming the option. */
+function requireShare(set: ImageSet, valSplit: string, refuse: Refuse): void {
+  const advice = set.split === 'val' ? ' Take a larger share.' : '';
+  requireUsable(set, ({ message }) => refuse(new UserError(`--val-split ${valSplit}: ${message}${advice}`)));
 }
 
 /**
@@ -119,15 +113,15 @@ function requireShare(set: ImageSet, valSplit: string): void {
  *   train on or to evaluate with
  */
 export async function openData(dataPath: string, split: Split, options: OpenOptions = {}): Promise<ImageSet> {
-  const { valSplit, valSplitElse } = options;
+  const { valSplit, valSplitElse, refuse = refuseAtOnce } = options;
   const text = valSplit ?? valSplitElse;
   const how = text === undefined ? undefined : parseValSplit(text);
   const found = await recognizeData(dataPath, how !== undefined);
   const whole = how && (await openWhole(found, options));
   const set = whole ? divide(whole, how, split) : await found.format.open(found.place, split, options);
   if (set.images.length === 0) throw new UserError(`${found.place.path} holds no image for the split ${split}.`);
-  if (whole) requireShare(set, text!);
-  else requireUsable(set);
+  if (whole) requireShare(set, text!, refuse);
+  else requireUsable(set, refuse);
   return set;
 }
 

@@ -1,6 +1,6 @@
 /** Stanford Online Products (Oh Song et al., CVPR 2016): 120,053 photos of 22,634 products, with the split of its own. */
 import path from 'node:path';
-import type { Split } from '../data/folder.js';
+import type { Refuse, Split } from '../data/folder.js';
 import { UserError } from '../base/errors.js';
 import type { DataFormat } from './format.js';
 import type { Problem } from './lines.js';
@@ -18,7 +18,7 @@ interface Product {
   path: string;
 }
 
-async function readProducts(folder: string, name: string): Promise<Product[]> {
+async function readProducts(folder: string, name: string, refuse?: Refuse): Promise<Product[]> {
   const file = path.join(folder, name);
   const [first, ...rest] = await readLines(folder, name);
   if (first?.text.split(/[ \t]+/).join(' ') !== header) {
@@ -31,7 +31,7 @@ async function readProducts(folder: string, name: string): Promise<Product[]> {
     problems.push({ line, text: `${quoted(text)} is not three numbers and a path` });
     return [];
   });
-  requireNone(file, problems, `Each line is: ${header}`);
+  requireNone(file, problems, `Each line is: ${header}`, refuse);
   return products;
 }
 
@@ -41,7 +41,7 @@ export const products: DataFormat = {
   recognize: ({ names }) => Object.values(files).some((name) => names.has(name)),
   async open(place, split, options) {
     requireNames(place, products, Object.values(files));
-    const rows = await readProducts(place.path, files[split]);
+    const rows = await readProducts(place.path, files[split], options.refuse);
     const ids = [...new Set(rows.map(({ classId }) => classId))].sort((a, b) => a - b);
     const labels = new Map(ids.map((id, label) => [id, label]));
     const images: ListedImage[] = rows.map((row) => ({ ...row, label: labels.get(row.classId)! }));

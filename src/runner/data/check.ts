@@ -1,7 +1,7 @@
 /** Finds files that cannot be decoded before a training that would stumble over them an hour later. */
 import { UserError } from '../base/errors.js';
 import type { ImageSet } from './folder.js';
-import { keepImages, requireUsable } from './folder.js';
+import { classSizes, keepImages, requireUsable } from './folder.js';
 import { listSome } from '../base/list-some.js';
 import type { BadImage, ImageLoader } from './loader.js';
 
@@ -10,6 +10,19 @@ export interface CheckOptions {
   skipBad: boolean;
   onProgress?: (checked: number, total: number) => void;
 }
+
+/** The images of a split that are used, the classes that these are of, and how many can't be read and are left out. */
+export interface UsedImages {
+  images: number;
+  classes: number;
+  skipped: number;
+}
+
+export const usedImages = (set: ImageSet, skipped: number): UsedImages => ({
+  images: set.images.length,
+  classes: classSizes(set).filter((size) => size > 0).length,
+  skipped,
+});
 
 const imagesAtATime = 256;
 

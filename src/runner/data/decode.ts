@@ -30,7 +30,7 @@ export async function decodeImage(path: string, squares: Squares, given?: Uint8A
     if (header.format === 'jpeg' && header.space !== 'cmyk') image.pipelineColourspace('srgb');
     return await resizedPixels(image, header, squares);
   } catch (error) {
-    throw decodeError(path, error);
+    throw await decodeError(path, error, bytes);
   }
 }
 

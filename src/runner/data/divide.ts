@@ -3,7 +3,7 @@ import { Philox } from '../../graph/state/philox.js';
 import { UserError } from '../base/errors.js';
 import type { ValSplit } from '../base/val-split.js';
 import type { ImageSet, Split } from './folder.js';
-import { keepImages, oneTooHigh } from './folder.js';
+import { filledClasses, keepImages, oneTooHigh } from './folder.js';
 
 /** Training takes at least two classes. */
 const fewestClasses = 2;
@@ -54,15 +54,6 @@ export function divide(whole: ImageSet, how: ValSplit, split: Split): ImageSet {
     const places = new Map(whole.images.map((image, place) => [image, place]));
     part = keepImages(whole, (image) => taken.has(places.get(image)!) === isVal);
   }
-  const kept = new Set(part.images.map(({ label }) => label));
-  const old = [...kept].sort((a, b) => a - b);
-  const labels = new Map(old.map((label, place) => [label, place]));
-  return {
-    ...part,
-    split,
-    // Told once, with the images that are trained on.
-    passedOver: isVal ? undefined : part.passedOver,
-    classes: old.map((label) => whole.classes[label]!),
-    images: part.images.map((image) => ({ ...image, label: labels.get(image.label)! })),
-  };
+  // What is passed over is told once, with the images that are trained on.
+  return { ...filledClasses(part), split, passedOver: isVal ? undefined : part.passedOver };
 }

@@ -33,6 +33,13 @@ export interface ImageSet {
   passedOver?: PassedOver[];
 }
 
+/** Hears of what keeps data from being used though it can be listed. By default, the error is thrown. */
+export type Refuse = (error: UserError) => void;
+
+export const refuseAtOnce: Refuse = (error) => {
+  throw error;
+};
+
 /** The set with some of its images; classes keep their labels. */
 export function keepImages(set: ImageSet, isKept: (image: ImageSet['images'][number]) => boolean): ImageSet {
   const { images, roles } = set;
@@ -40,6 +47,17 @@ export function keepImages(set: ImageSet, isKept: (image: ImageSet['images'][num
     ...set,
     images: images.filter(isKept),
     ...(roles && { roles: roles.filter((_, i) => isKept(images[i]!)) }),
+  };
+}
+
+/** The set without classes that have no image; the others are numbered anew. */
+export function filledClasses(set: ImageSet): ImageSet {
+  const filled = [...new Set(set.images.map(({ label }) => label))].sort((a, b) => a - b);
+  const labels = new Map(filled.map((label, place) => [label, place]));
+  return {
+    ...set,
+    classes: filled.map((label) => set.classes[label]!),
+    images: set.images.map((image) => ({ ...image, label: labels.get(image.label)! })),
   };
 }
 
@@ -95,13 +113,13 @@ export function classSizes(set: ImageSet): number[] {
   return sizes;
 }
 
-/** @throws UserError when there is too little in the set to train on or to evaluate with */
-export function requireUsable(set: ImageSet): void {
-  if (set.images.length === 0) throw new UserError(`${set.root} holds no image that can be read.`);
+/** Refuses a set with too little in it to train on or to evaluate with. */
+export function requireUsable(set: ImageSet, refuse: Refuse = refuseAtOnce): void {
   const { holds, otherwise } = requirements[set.split];
-  if (holds(set)) return;
-  if (!set.roles) throw new UserError(`${set.root} ${otherwise}.${oneTooHigh(set)}`);
-  throw new UserError(`${set.root} has no query with another image of its class in the gallery.`);
+  if (set.images.length === 0) refuse(new UserError(`${set.root} holds no image that can be read.`));
+  else if (holds(set)) return;
+  else if (!set.roles) refuse(new UserError(`${set.root} ${otherwise}.${oneTooHigh(set)}`));
+  else refuse(new UserError(`${set.root} has no query with another image of its class in the gallery.`));
 }
 
 /** Names of the class folders inside of a folder, sorted by code unit, and what lies beside them. */
@@ -120,33 +138,44 @@ export async function classFolders(
   return { classes: classes.sort(), passedOver };
 }
 
-/** @throws UserError that lists the class folders without any image, if there are some, and what is in them */
-export function requireImages(
-  root: string,
-  classes: readonly string[],
-  empty: readonly string[],
-  passedOver: readonly PassedOver[] = [],
-): void {
-  if (empty.length === 0) return;
+/**
+ * Refuses class folders without any image, as torchvision's ImageFolder does: `error` lists them, and what is in them.
+ *
+ * @returns the set without them
+ */
+export function requireImages(set: ImageSet, refuse: Refuse): ImageSet {
+  const { root, classes, passedOver = [] } = set;
+  const sizes = classSizes(set);
+  const empty = classes.filter((_, label) => sizes[label] === 0);
+  if (empty.length === 0) return set;
   const within = new Set(empty.map((name) => path.join(root, name)));
   const there = passedOver.filter((each) =>
     within.has(path.join(root, path.relative(root, each.path).split(path.sep)[0]!)),
   );
   const lines = passedOverLines(there, root);
-  throw new UserError(
-    `${root}: ${empty.length} of ${classes.length} class folders hold no image:\n${listSome(empty)}\n` +
-      (lines.length > 0 ? `They hold:\n${lines.map((line) => `  ${line}`).join('\n')}\n` : '') +
-      `Remove them or add images (${imageExtensions.join(' ')}).`,
+  refuse(
+    new UserError(
+      `${root}: ${empty.length} of ${classes.length} class folders hold no image:\n${listSome(empty)}\n` +
+        (lines.length > 0 ? `They hold:\n${lines.map((line) => `  ${line}`).join('\n')}\n` : '') +
+        `Remove them or add images (${imageExtensions.join(' ')}).`,
+    ),
   );
+  return filledClasses(set);
 }
 
 /**
  * Lists class folders.
  *
  * @param advice sentence behind the errors
- * @throws UserError when the folder is missing or unreadable, or it or a class folder is empty
+ * @param refuse hears of empty class folders, which are left out where it does not throw
+ * @throws UserError when the folder is missing or unreadable, or has no class folder
  */
-export async function openClasses(root: string, split: Split, advice: string): Promise<ImageSet> {
+export async function openClasses(
+  root: string,
+  split: Split,
+  advice: string,
+  refuse: Refuse = refuseAtOnce,
+): Promise<ImageSet> {
   const { classes, passedOver } = await classFolders(await listFolder(root, root, advice), root);
   if (classes.length === 0) {
     const lines = passedOverLines(passedOver, root);
@@ -154,23 +183,25 @@ export async function openClasses(root: string, split: Split, advice: string): P
     throw new UserError(`${root} has no class folders inside.${there}${advice}`);
   }
   const set: ImageSet = { root, split, classes, images: [] };
-  const empty: string[] = [];
   for (const [label, name] of classes.entries()) {
     const folder = path.join(root, name);
     const found = await findBelow(folder, `class folder ${folder}`);
-    if (found.images.length === 0) empty.push(name);
     for (const file of found.images.sort()) set.images.push({ path: path.join(folder, file), label });
     for (const each of found.passedOver) passedOver.push(each);
   }
-  requireImages(root, classes, empty, passedOver);
-  return passedOver.length > 0 ? { ...set, passedOver } : set;
+  return requireImages(passedOver.length > 0 ? { ...set, passedOver } : set, refuse);
 }
 
 /** Joins the classes of two folders: queries, and the gallery that they are looked for in. */
-async function openRoles(dataRoot: string, folders: { query: string; gallery: string }, advice: string) {
+async function openRoles(
+  dataRoot: string,
+  folders: { query: string; gallery: string },
+  advice: string,
+  refuse: Refuse,
+) {
   const [query, gallery] = [
-    await openClasses(path.join(dataRoot, folders.query), 'val', advice),
-    await openClasses(path.join(dataRoot, folders.gallery), 'val', advice),
+    await openClasses(path.join(dataRoot, folders.query), 'val', advice, refuse),
+    await openClasses(path.join(dataRoot, folders.gallery), 'val', advice, refuse),
   ];
   const classes = [...new Set([...query.classes, ...gallery.classes])].sort();
   const labels = new Map(classes.map((name, label) => [name, label]));
@@ -207,10 +238,15 @@ async function besideSplits(entries: readonly Dirent[], dataRoot: string): Promi
  * of their name, or by their first bytes where it does not tell; others are listed as passed over, hidden ones too.
  *
  * @param dataPath the folder with `train` and `val` inside
+ * @param refuse hears of empty class folders, which are left out where it does not throw, and of too little in the split
  * @throws UserError when a folder is missing or unreadable, when the split or a class folder is empty, when `train` has
  * one class only, or when no class of `val` has two images
  */
-export async function openImageFolder(dataPath: string, split: Split): Promise<ImageSet> {
+export async function openImageFolder(
+  dataPath: string,
+  split: Split,
+  refuse: Refuse = refuseAtOnce,
+): Promise<ImageSet> {
   const dataRoot = path.resolve(dataPath);
   const advice = layout(dataRoot);
   const inside = await listFolder(dataRoot, `data folder ${dataRoot}`, advice);
@@ -223,12 +259,12 @@ export async function openImageFolder(dataPath: string, split: Split): Promise<I
     throw new UserError(`${dataRoot} has no folder ${splitNames[split]}.${there}${advice}${instead}`);
   }
   const set = roles
-    ? await openRoles(dataRoot, roles, advice)
-    : await openClasses(path.join(dataRoot, folder!), split, advice);
+    ? await openRoles(dataRoot, roles, advice, refuse)
+    : await openClasses(path.join(dataRoot, folder!), split, advice, refuse);
   const used = roles ? `${roles.query} with ${roles.gallery}` : folder!;
   const unused = others.map((name) => ofOtherSplit(path.join(dataRoot, name), used));
   const beside = split === 'train' ? await besideSplits(inside, dataRoot) : [];
   const passedOver = [...(set.passedOver ?? []), ...unused, ...beside];
-  requireUsable(set);
+  requireUsable(set, refuse);
   return passedOver.length > 0 ? { ...set, passedOver } : set;
 }

@@ -54,7 +54,7 @@ export async function readHeader(path: string, given?: Uint8Array): Promise<Imag
   try {
     return await sharp(bytes, { limitInputPixels: false }).metadata();
   } catch (error) {
-    throw decodeError(path, error);
+    throw await decodeError(path, error, bytes);
   }
 }
 

@@ -1,6 +1,7 @@
 /** An image's bytes -> what sharp resizes: the formats that sharp reads, and those that pages of this project decode. */
 import type { Sharp } from 'sharp';
 import sharp from 'sharp';
+import { isWholeImage } from '../../graph/image-whole.js';
 import { UserError } from '../base/errors.js';
 import { printableName } from '../base/printable-name.js';
 import { bmpSize, decodeBmp } from './bmp.js';
@@ -70,17 +71,19 @@ export function openImage(path: string, bytes: Uint8Array): Sharp {
 
 const rawImage = ({ data, ...raw }: RawImage): Sharp => sharp(data, { raw });
 
-/** Characters; some decoders quote the file. */
-const longestReason = 300;
-
 /** libvips and its decoders say so when the machine has no memory left, whatever the image. */
 const outOfMemory = /out of memory|cannot allocate|can't allocate|unable to allocate|insufficient memory/i;
 
+/** What sharp itself says of an image, before libvips decodes it. */
+const ownWords = /unsupported image format|exceeds pixel limit/;
+
 /**
- * The error for a failure of libvips, which reports everything that went wrong, a line each: the last one is the cause that
- * stopped it.
+ * The error for an image that libvips does not decode. Its own reasons are told to nobody: threads share one list of them, so that
+ * one may meet another's, or none.
+ *
+ * @param bytes of the whole file
  */
-export function decodeError(path: string, error: unknown): UserError {
+export async function decodeError(path: string, error: unknown, bytes: Uint8Array): Promise<UserError> {
   if (error instanceof UserError) return error;
   const text = error instanceof Error ? error.message : String(error);
   if (outOfMemory.test(text)) {
@@ -91,13 +94,7 @@ export function decodeError(path: string, error: unknown): UserError {
   if (/^timeout:/.test(text)) {
     return new BadImageError(path, `it takes longer than ${limitSeconds} s to decode; save it smaller`);
   }
-  const last =
-    text
-      .split('\n')
-      .findLast((line) => line.trim() !== '')
-      ?.trim() ?? '';
-  // Threads share libvips's list of errors: another one may have emptied it.
-  const reason = last === '' || last === 'Unknown error' ? 'the file is damaged' : last.replace(/:$/, '');
-  const short = reason.length > longestReason ? `${reason.slice(0, longestReason)}...` : reason;
-  return new BadImageError(path, printableName(short));
+  const own = text.split('\n').find((line) => ownWords.test(line));
+  if (own !== undefined) return new BadImageError(path, printableName(own.trim()));
+  return new BadImageError(path, (await isWholeImage(bytes)) ? 'the file is damaged' : 'the file is cut short');
 }

@@ -2,6 +2,7 @@
 import type { NetworkOptions } from '../../graph/options.js';
 import { ComputeThread } from '../compute/thread.js';
 import { usableImages } from '../data/check.js';
+import { parseValSplit } from '../base/val-split.js';
 import type { ImageSet, Split } from '../data/folder.js';
 import type { BadImage } from '../data/loader.js';
 import type { PassedOver } from '../data/passed-over.js';
@@ -98,6 +99,18 @@ export interface EvaluateOptions extends EmbedOptions {
   ks?: readonly number[];
 }
 
+/** Of another `--val-split` than the training's: its two parts are not those that the training kept apart. */
+function otherSplitNote(given: string | undefined, recorded: string | undefined, split: Split): string | undefined {
+  if (given === undefined) return undefined;
+  const canonical = (text: string) => JSON.stringify(parseValSplit(text));
+  if (recorded !== undefined && canonical(given) === canonical(recorded)) return undefined;
+  const which = split === 'val' ? 'some that it was trained on' : 'some that it was not trained on';
+  return (
+    `--val-split ${given} is not what the training took (${recorded ?? 'none'}): if these are its images, ` +
+    `${which} are evaluated.${recorded === undefined ? '' : ' Leave the option out to divide them as the training did.'}`
+  );
+}
+
 /** What an evaluation came to. */
 export interface Evaluation extends Measured {
   /** Those that can be read, queries and gallery together. */
@@ -107,6 +120,8 @@ export interface Evaluation extends Measured {
   skipped: BadImage[];
   /** What lies between the images and is not used. */
   passedOver: PassedOver[];
+  /** What there is to know of the images before the numbers are read. */
+  notes: string[];
   /** Of embedding and searching. */
   seconds: number;
 }
@@ -140,7 +155,9 @@ export async function evaluate(options: EvaluateOptions, hooks: EvalHooks = {}):
     const measured = await evaluateOn(thread, network, set, loader, hooks, { ks, metrics, batchSize });
     const seconds = (performance.now() - started) / 1000;
     const classes = new Set(set.images.map(({ label }) => label)).size;
-    return { ...measured, images: set.images.length, classes, skipped, passedOver: set.passedOver ?? [], seconds };
+    const notes = [otherSplitNote(valSplit, trained.valSplit, split)].filter((note) => note !== undefined);
+    const passedOver = set.passedOver ?? [];
+    return { ...measured, images: set.images.length, classes, skipped, passedOver, notes, seconds };
   } finally {
     await Promise.all([thread.close(), loader.close()]);
   }

@@ -1,7 +1,6 @@
 /** What to try where a training can't come to much: told of its options before the first step, and of its result at the end. */
 import type { TrainingPlan } from '../options/plan.js';
 import type { TrainResult } from '../training/events.js';
-import { readMetrics } from '../training/metrics-file.js';
 import type { OpenObserver } from '../training/observer.js';
 
 /** Below these rates, a network that starts from random weights hardly moves in the epochs that people give it. */
@@ -79,16 +78,9 @@ export function adviceAfter(
   );
 }
 
-/** Recall@1 before the first step, also of a run that was resumed, unless its file of metrics is gone or damaged. */
-async function untrainedRecall(file: string): Promise<number | undefined> {
-  const lines = await readMetrics(file).catch(() => []);
-  const first = lines.find((line) => line.kind === 'eval' && line.step === 0);
-  return first?.kind === 'eval' ? first.recall['1'] : undefined;
-}
-
 /** Tells advice as events of their own: a training's notes are of what has happened. */
 export const openAdviser: OpenObserver = (setup, hooks) => {
-  const { plan, metrics } = setup;
+  const { plan } = setup;
   const tell = (message: string) => hooks.onEvent({ kind: 'advice', message });
   let pending = adviceBefore(plan);
   return Promise.resolve({
@@ -99,9 +91,10 @@ export const openAdviser: OpenObserver = (setup, hooks) => {
       pending = [];
       lines.forEach(tell);
     },
-    finish: async ({ best }) => {
-      const line = adviceAfter(plan, best, await untrainedRecall(metrics.path));
+    finish: ({ best, before }) => {
+      const line = adviceAfter(plan, best, before?.[1]);
       if (line !== undefined) tell(line);
+      return Promise.resolve();
     },
   });
 };

@@ -7,28 +7,26 @@ import { loadCheckpoint } from '../checkpoints/checkpoint.js';
 import { tryWritableFolder } from '../base/files.js';
 import { requireProvider } from '../compute/session.js';
 import { ComputeThread } from '../compute/thread.js';
+import type { UsedImages } from '../data/check.js';
+import { usedImages } from '../data/check.js';
 import type { StepBatch } from '../data/batches.js';
 import { planBatches } from '../data/batches.js';
 import { ImageLoader } from '../data/loader.js';
 import type { ImageSet } from '../data/folder.js';
 import { openSplits } from '../data-sets/open-data.js';
 import { defaultEvalBatch, embedOn } from '../evaluation/embed.js';
-import { blamed } from '../modules/blame.js';
+import { blamed, blaming } from '../modules/blame.js';
 import { loadModules } from '../modules/load.js';
 import type { TrainingPlan } from '../options/plan.js';
 import { parseRunOptions } from '../options/plan.js';
 import type { RunOptions } from '../options/run-options.js';
 import type { TrainOptions } from '../options/train-options.js';
 import { loopFeeds } from '../training/loop-run.js';
-import { planSteps, startOf, stepsPerEpochOf, withClasses } from '../training/setup.js';
+import type { RunHooks, TrainHooks } from '../training/events.js';
+import { heard } from '../training/events.js';
+import { checkSplits, planSteps, startOf, stepsPerEpochOf, withClasses } from '../training/setup.js';
 import { adviceBefore } from './advice.js';
 import { prepareTraining } from './prepare-training.js';
-
-/** Images and classes of a split, as they are listed: none has been decoded. */
-export interface PlannedSplit {
-  images: number;
-  classes: number;
-}
 
 /** What a training would take. */
 export interface TrainingForecast {
@@ -37,8 +35,9 @@ export interface TrainingForecast {
   imageSize: number;
   parameters: number;
   device: string;
-  train: PlannedSplit;
-  val: PlannedSplit;
+  /** What the training would use. With `skipBad`, every image is decoded to know; else they are those that are listed. */
+  train: UsedImages;
+  val: UsedImages;
   batchSize: number;
   epochs: number;
   stepsPerEpoch: number;
@@ -76,21 +75,14 @@ interface Measuring {
   training: TrainingOptions;
   train: ImageSet;
   val: ImageSet;
-}
-
-/** With `--skip-bad`, good images in the places of those that can't be read. */
-async function readable(paths: string[], loader: ImageLoader, { skipBad }: TrainingPlan['data']): Promise<string[]> {
-  if (!skipBad) return paths;
-  const bad = new Set((await loader.check(paths)).map(({ path }) => path));
-  const good = paths.filter((path) => !bad.has(path));
-  return good.length > 0 ? paths.map((path, i) => (bad.has(path) ? good[i % good.length]! : path)) : paths;
+  /** Images that the training would check. */
+  listed: number;
 }
 
 /** Seconds that embedding an image takes, its decoding included; the first batch warms up. */
-async function embedSeconds(thread: ComputeThread, loader: ImageLoader, { plan, training, val }: Measuring) {
+async function embedSeconds(thread: ComputeThread, loader: ImageLoader, { training, val }: Measuring) {
   const batchSize = Math.max(1, Math.min(defaultEvalBatch, Math.floor(val.images.length / 2)));
-  const listed = val.images.slice(0, 2 * batchSize).map(({ path }) => path);
-  const paths = await readable(listed, loader, plan.data);
+  const paths = val.images.slice(0, 2 * batchSize).map(({ path }) => path);
   const times: number[] = [];
   const onProgress = () => void times.push(performance.now());
   await embedOn(thread, { network: training, loader, paths, batchSize }, { onProgress });
@@ -98,19 +90,17 @@ async function embedSeconds(thread: ComputeThread, loader: ImageLoader, { plan, 
 }
 
 /** @throws UserError for a device or images that can't be used */
-async function measure(measuring: Measuring): Promise<Measured> {
-  const { plan, training, train, val } = measuring;
+async function measure(measuring: Measuring, loader: ImageLoader): Promise<Measured> {
+  const { plan, training, train, val, listed } = measuring;
   const parts = partsOf(training, plan.modules.definitions);
   const { batchAt, shapes } = planSteps(plan, { parts, training, train });
   const thread = new ComputeThread(plan.device, plan.modules);
-  const loader = new ImageLoader({ ...plan.images, cache: 'none' });
   try {
     await thread.open('train_loop', training);
     await thread.initialize(training, plan.schedule.seed);
     const rates = { lr: 0, own: Object.fromEntries((parts.loss.parameters ?? []).map(({ name }) => [name, 0])) };
     const run = async ({ indices, flips, ...batch }: StepBatch) => {
-      const listed = Array.from(indices, (index) => train.images[index]!.path);
-      const paths = await readable(listed, loader, plan.data);
+      const paths = Array.from(indices, (index) => train.images[index]!.path);
       const started = performance.now();
       const images = await loader.decode(paths, flips);
       const decode = (performance.now() - started) / 1000;
@@ -128,14 +118,12 @@ async function measure(measuring: Measuring): Promise<Measured> {
     const { decode, step } = await run(batchAt(0, 1));
     const evaluation =
       val.images.length === 0 ? 0 : val.images.length * (await embedSeconds(thread, loader, measuring));
-    const check = (decode / training.batchSize) * (train.images.length + val.images.length);
+    const check = (decode / training.batchSize) * listed;
     return { step, decode, evaluation, check };
   } finally {
-    await Promise.all([thread.close(), loader.close()]);
+    await thread.close();
   }
 }
-
-const sizeOf = ({ images, classes }: ImageSet): PlannedSplit => ({ images: images.length, classes: classes.length });
 
 /** Evaluations from `start` on: one before the first step, and one after every `evalEvery` epochs; none where that is 0. */
 function evaluationsLeft(start: { epoch: number; step: number }, epochs: number, evalEvery: number): number {
@@ -158,26 +146,43 @@ const writtenBeside = ({ output: { keep, checkpointEvery } }: TrainingPlan): num
  * @param options that `prepareTraining` has completed
  * @throws as `planTraining`
  */
-export async function planPrepared(options: RunOptions): Promise<TrainingForecast> {
+export async function planPrepared(options: RunOptions, hooks: TrainHooks = {}): Promise<TrainingForecast> {
   const modules = await loadModules(options.modules);
+  const plan = blaming(modules, () => parseRunOptions(options, modules));
+  const loader = new ImageLoader({ ...plan.images, cache: 'none' });
   try {
-    return await forecastOf(parseRunOptions(options, modules));
+    return await forecastOf(plan, loader, heard(hooks));
   } catch (error) {
     throw blamed(error, modules.facts) ?? error;
+  } finally {
+    await loader.close();
   }
 }
 
-async function forecastOf(plan: TrainingPlan): Promise<TrainingForecast> {
+/** The images that the training would use: those that can be read where it leaves out the others, or else it needs all. */
+async function usedSplits(
+  splits: { train: ImageSet; val: ImageSet },
+  loader: ImageLoader,
+  skipBad: boolean,
+  hooks: RunHooks,
+) {
+  if (skipBad) return checkSplits(splits, loader, skipBad, hooks);
+  return { ...splits, used: { train: usedImages(splits.train, 0), val: usedImages(splits.val, 0) } };
+}
+
+async function forecastOf(plan: TrainingPlan, loader: ImageLoader, hooks: RunHooks): Promise<TrainingForecast> {
   const { data, schedule, output, device, network, weights } = plan;
   requireProvider(device);
   const { evalEvery = 1 } = schedule;
   const evaluates = evalEvery !== 0;
-  const { train, val } = await openSplits(data.dataPath, evaluates, data);
-  planBatches(train, plan.batches);
-  const training = withClasses(plan.graph, train);
+  const listed = await openSplits(data.dataPath, evaluates, data);
+  planBatches(listed.train, plan.batches);
+  const training = withClasses(plan.graph, listed.train);
   await tryWritableFolder(output.out);
   const resumed = weights.resume === undefined ? undefined : await loadCheckpoint(weights.resume);
   const start = startOf(schedule, resumed);
+  const { train, val, used } = await usedSplits(listed, loader, data.skipBad, hooks);
+  planBatches(train, plan.batches);
   const stepsPerEpoch = stepsPerEpochOf(schedule, train, training);
   const epochsLeft = Math.max(0, schedule.epochs - start.epoch);
   const steps = Math.max(0, epochsLeft * stepsPerEpoch - start.epochStep);
@@ -186,14 +191,14 @@ async function forecastOf(plan: TrainingPlan): Promise<TrainingForecast> {
   const bytes = checkpointBytes(stateTensors(network.layout, partsOf(training, plan.modules.definitions)));
   const checkpoints = bytes * keptFiles(plan);
   const free = await freeBytes(output.out);
-  const seconds = steps > 0 ? await measure({ plan, training, train, val }) : undefined;
+  const total = listed.train.images.length + listed.val.images.length;
+  const seconds = steps > 0 ? await measure({ plan, training, train, val, listed: total }, loader) : undefined;
   return {
     model: training.model,
     imageSize: training.imageSize,
     parameters: network.layout.paramCount,
     device: device.device,
-    train: sizeOf(train),
-    val: sizeOf(val),
+    ...used,
     batchSize: training.batchSize,
     epochs: schedule.epochs,
     ...{ stepsPerEpoch, steps, evaluations },
@@ -213,8 +218,8 @@ async function forecastOf(plan: TrainingPlan): Promise<TrainingForecast> {
  * Nothing is written, and no weights are downloaded.
  *
  * @throws UserError for what would keep the training from starting: options, data, a checkpoint, a folder with another training, a
- *   device. Images are only listed, but for those that are measured with: `surveyData` decodes them all
+ *   device. Without `skipBad`, images are only listed, but for those that are measured with: `surveyData` decodes them all
  */
-export async function planTraining(options: TrainOptions): Promise<TrainingForecast> {
-  return planPrepared((await prepareTraining(options)).options);
+export async function planTraining(options: TrainOptions, hooks: TrainHooks = {}): Promise<TrainingForecast> {
+  return planPrepared((await prepareTraining(options)).options, hooks);
 }

@@ -9,7 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { folderBehind } from '../base/destination.js';
 import { UserError } from '../base/errors.js';
-import { ensureWritableFolder, errorCode, fileError } from '../base/files.js';
+import { ensureWritableFolder, errorCode, fileError, makingFolder } from '../base/files.js';
 import { forEachConcurrently } from '../base/concurrently.js';
 import { iconSets } from './icon-sets.js';
 import type { IconSet } from './icon-sets.js';
@@ -148,9 +148,13 @@ async function removePartial(folder: string): Promise<void> {
  *   fetched
  */
 export async function prepareIcons(folder: string, options: PrepareOptions = {}): Promise<PreparedIcons> {
+  const target = await folderBehind(folder);
+  return makingFolder(dirname(target), () => makeIcons(target, options));
+}
+
+async function makeIcons(target: string, options: PrepareOptions): Promise<PreparedIcons> {
   const { sets = iconSets, fetchPackage, onProgress = () => undefined } = options;
   const cacheFolder = options.cacheFolder ?? join(userCacheFolder(), 'icons');
-  const target = await folderBehind(folder);
   const recipe: Recipe = {
     kind: 'dws-icons',
     size: SIZE,

@@ -1,7 +1,8 @@
 /** `dws report`: a run as one page. */
+import path from 'node:path';
 import { ComputeThread } from '../compute/thread.js';
 import { holdNetwork } from '../evaluation/embed.js';
-import { ensureWritableFile, writeFileAtomic } from '../base/files.js';
+import { ensureWritableFile, makingFolder, writeFileAtomic } from '../base/files.js';
 import { reportDefaults, withDefaults } from '../options/defaults.js';
 import { requireProvider } from '../compute/session.js';
 import { describeBetas } from './betas.js';
@@ -96,6 +97,10 @@ export async function makeReport(
   given: ReportOptions = {},
   hooks: ReportHooks = {},
 ): Promise<MadeReport> {
+  return makingFolder(path.dirname(out), () => writeReport(run, out, given, hooks));
+}
+
+async function writeReport(run: string, out: string, given: ReportOptions, hooks: ReportHooks): Promise<MadeReport> {
   const options = withDefaults('makeReport', given, reportDefaults);
   requireProvider(options);
   const notes: string[] = [];

@@ -10,7 +10,7 @@ import { withoutFolders } from './without-folders.js';
 import type { Html } from './html.js';
 import { html } from './html.js';
 import type { ReportContent, Section } from './section.js';
-import { count, counted } from './section.js';
+import { count, counted, imagesText, usedOf } from './section.js';
 
 type Row = [name: string, value: string];
 
@@ -52,17 +52,10 @@ function trainingRows({ files }: ReportContent): Row[] {
 }
 
 function dataRows({ data, options }: Segment, { files }: ReportContent): Row[] {
-  const { train, val } = files.data;
-  const sizes = [train, val].flatMap((set) =>
-    set
-      ? [
-          [
-            set.split,
-            `${counted(set.images.length, 'image')} of ${counted(set.classes.length, 'class', 'classes')}`,
-          ] as Row,
-        ]
-      : [],
-  );
+  const sizes = (['train', 'val'] as const).flatMap((split): Row[] => {
+    const used = usedOf(files, split);
+    return used && used.images > 0 ? [[split, imagesText(used)]] : [];
+  });
   return [
     ['Folder', printableName(basename(options.dataPath))],
     ...sizes,

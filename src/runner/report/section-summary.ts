@@ -4,7 +4,7 @@ import { partLabel } from '../modules/kinds.js';
 import type { Html } from './html.js';
 import { html } from './html.js';
 import type { ReportContent, Section } from './section.js';
-import { count, counted, percent } from './section.js';
+import { count, counted, percent, usedOf } from './section.js';
 import type { ValLook } from './look-at-val.js';
 import type { EvalMetrics } from '../training/metrics-file.js';
 
@@ -27,9 +27,9 @@ function introduction({ files, val }: ReportContent): Html {
   const known = new Set(train.classes);
   const tested = [...new Set(val.set.images.map(({ label }) => val.set.classes[label]!))];
   const isNew = !tested.some((name) => known.has(name));
-  return html`${learned} It was trained on ${counted(train.images.length, 'image')} of
-  ${counted(train.classes.length, 'class', 'classes')} and is tested here on ${counted(val.set.images.length, 'image')}
-  of
+  const { images, classes } = usedOf(files, 'train')!;
+  return html`${learned} It was trained on ${counted(images, 'image')} of ${counted(classes, 'class', 'classes')} and is
+  tested here on ${counted(val.set.images.length, 'image')} of
   ${isNew ? html`<strong>${count(tested.length)} other classes</strong>, none of which it has seen before.` : `${counted(tested.length, 'class', 'classes')}.`}`;
 }
 

@@ -1,5 +1,8 @@
 /** What the sections of a report's page are made of. */
 import type { Chart, MapData } from '../../report-page/data.js';
+import type { UsedImages } from '../data/check.js';
+import { usedImages } from '../data/check.js';
+import type { Split } from '../data/folder.js';
 import type { Html } from './html.js';
 import { html } from './html.js';
 import type { TrainLook } from './look-at-train.js';
@@ -48,6 +51,18 @@ export const count = (value: number): string => value.toLocaleString('en-US');
 /** 1 -> 1 image, 1200 -> 1,200 images */
 export const counted = (value: number, one: string, many = `${one}s`): string =>
   `${count(value)} ${value === 1 ? one : many}`;
+
+/** 103 images of 8 classes, 3 can’t be read and are left out */
+export function imagesText({ images, classes, skipped }: UsedImages): string {
+  const left = skipped > 0 ? `, ${count(skipped)} can’t be read and ${skipped === 1 ? 'is' : 'are'} left out` : '';
+  return `${counted(images, 'image')} of ${counted(classes, 'class', 'classes')}${left}`;
+}
+
+/** What the run used of a split, as it recorded; of older records, all that is listed. */
+export function usedOf({ run, data }: RunFiles, split: Split): UsedImages | undefined {
+  const listed = data[split];
+  return run.last.images?.[split] ?? (listed && usedImages(listed, 0));
+}
 
 /** 0.383 -> 38 % */
 export const percent = (share: number, digits = 0): string => `${(100 * share).toFixed(digits)} %`;

@@ -60,6 +60,8 @@ const hyperparameters: Check<{ training: TrainingOptions; run: Record<string, un
 /** k -> Recall@k in [0, 1]. */
 const recall = mapOf(number);
 
+const used = fields({ images: count, classes: count, skipped: count });
+
 const segment = fields({
   /** ISO 8601. */
   started: line,
@@ -75,6 +77,8 @@ const segment = fields({
   /** What the checkpoints record: the options of the graphs, and the runner's that decide the numbers, seed included. */
   hyperparameters,
   stepsPerEpoch: count,
+  /** What is trained and evaluated with, and how many images can't be read and are left out; older records have none. */
+  images: optional(fields({ train: used, val: used })),
   facts: fields(
     Object.fromEntries(Object.keys(factTable).map((name) => [name, line])) as Record<
       keyof typeof factTable,

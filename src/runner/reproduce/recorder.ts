@@ -109,7 +109,7 @@ class RunRecorder implements TrainObserver {
   }
 
   static async start(setup: TrainSetup, hooks: RunHooks): Promise<RunRecorder> {
-    const { plan, training, recorded, start, stepsPerEpoch } = setup;
+    const { plan, training, recorded, start, stepsPerEpoch, used } = setup;
     const note = (message: string) => hooks.onEvent({ kind: 'note', message });
     const { out, savePrefix } = plan.output;
     const record = await historyOf(setup, note);
@@ -122,6 +122,7 @@ class RunRecorder implements TrainObserver {
       dataFromRun: await dataFromRun(plan.data.dataPath, out),
       hyperparameters: { training: plain(training), run: plain({ ...recorded, seed: plan.schedule.seed }) },
       stepsPerEpoch,
+      images: used,
       facts: await machineFacts(plan.device),
       ...(plan.modules.facts.length > 0 && { modules: plan.modules.facts.map(asTyped(plan.options)) }),
       artifacts: artifactDigests(training, plan.modules.definitions),

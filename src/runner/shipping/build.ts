@@ -4,7 +4,7 @@ import { buildArtifacts } from '../../graph/artifacts/manifest.js';
 import type { TrainingOptions } from '../../graph/options.js';
 import { requireLayout, resolveDropout } from '../options/network.js';
 import { requireTrainingOptions } from '../options/rules.js';
-import { ensureWritableFolder, writeFileAtomic } from '../base/files.js';
+import { ensureWritableFolder, makingFolder, writeFileAtomic } from '../base/files.js';
 
 export interface BuildOptions extends Omit<TrainingOptions, 'dropout'> {
   /** 0.5 in models that have dropout unless given. */
@@ -20,12 +20,14 @@ export interface BuildOptions extends Omit<TrainingOptions, 'dropout'> {
 export async function buildArtifactFiles(options: BuildOptions, folder: string): Promise<string[]> {
   requireTrainingOptions(options);
   const training = { ...options, dropout: resolveDropout(options, requireLayout(options)) };
-  await ensureWritableFolder(folder);
-  const files: string[] = [];
-  for (const { name, bytes } of await buildArtifacts(training)) {
-    const file = path.join(folder, name);
-    await writeFileAtomic(file, bytes);
-    files.push(file);
-  }
-  return files;
+  return makingFolder(folder, async () => {
+    await ensureWritableFolder(folder);
+    const files: string[] = [];
+    for (const { name, bytes } of await buildArtifacts(training)) {
+      const file = path.join(folder, name);
+      await writeFileAtomic(file, bytes);
+      files.push(file);
+    }
+    return files;
+  });
 }

@@ -7,7 +7,7 @@ import { didYouMean } from '../../graph/known-names.js';
 import { exportDefaults, withDefaults } from '../options/defaults.js';
 import { encodeWeights } from './export-weights.js';
 import { imageMetadata } from './image-metadata.js';
-import { ensureWritableFile, writeFileAtomic } from '../base/files.js';
+import { ensureWritableFile, makingFolder, writeFileAtomic } from '../base/files.js';
 import type { ModuleSources } from '../modules/kinds.js';
 import { loadModules } from '../modules/load.js';
 import type { TrainedNetwork } from '../checkpoints/trained-network.js';
@@ -79,8 +79,10 @@ export async function exportModel(
   const encode = encoderFor(outPath, withResize);
   const trained = await loadNetwork(checkpointPath, await loadModules(modules));
   const chunks = encode(trained);
-  await ensureWritableFile(outPath);
-  await writeFileAtomic(outPath, chunks);
+  await makingFolder(path.dirname(outPath), async () => {
+    await ensureWritableFile(outPath);
+    await writeFileAtomic(outPath, chunks);
+  });
   const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   return { path: outPath, bytes, network: trained.network };
 }

@@ -1,5 +1,6 @@
 /** Images -> what a page needs to search among them, see `GalleryInfo`. */
 import path from 'node:path';
+import { makingFolder } from '../base/files.js';
 import type { GalleryDtype, GalleryInfo } from '../../graph/artifacts/gallery.js';
 import { galleryFile } from '../../graph/artifacts/gallery.js';
 import type { BadImage } from '../data/loader.js';
@@ -107,7 +108,17 @@ export async function makeGallery(
   roots: readonly string[],
   out: string,
   given: GalleryOptions = {},
-  { onProgress, signal }: GalleryHooks = {},
+  hooks: GalleryHooks = {},
+): Promise<MadeGallery> {
+  return makingFolder(path.dirname(out), () => writeGallery(checkpointPath, roots, out, given, hooks));
+}
+
+async function writeGallery(
+  checkpointPath: string,
+  roots: readonly string[],
+  out: string,
+  given: GalleryOptions,
+  { onProgress, signal }: GalleryHooks,
 ): Promise<MadeGallery> {
   const stage = (name: GalleryStage) => (done: number, total: number) => onProgress?.(name, done, total);
   const options = withDefaults('makeGallery', given, galleryDefaults);

@@ -11,7 +11,7 @@ import type { ImageSet } from '../data/folder.js';
 import { ImageLoader } from '../data/loader.js';
 import { imageMetadata } from './image-metadata.js';
 import { openData } from '../data-sets/open-data.js';
-import { writeOwnFile } from '../base/files.js';
+import { makingFolder, writeOwnFile } from '../base/files.js';
 import type { TrainedNetwork } from '../checkpoints/trained-network.js';
 import type { WithDefaults } from '../options/defaults.js';
 import { webExportDefaults, withDefaults } from '../options/defaults.js';
@@ -155,6 +155,15 @@ export async function exportWeb(
   folder: string,
   given: WebExportOptions = {},
   hooks: WebExportHooks = {},
+): Promise<WebExport> {
+  return makingFolder(path.dirname(folder), () => writeExport(checkpointPath, folder, given, hooks));
+}
+
+async function writeExport(
+  checkpointPath: string,
+  folder: string,
+  given: WebExportOptions,
+  hooks: WebExportHooks,
 ): Promise<WebExport> {
   const options = withDefaults('exportWeb', given, webExportDefaults);
   const { dataPath, threads } = options;

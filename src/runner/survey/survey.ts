@@ -93,6 +93,9 @@ function spread(values: readonly number[]): Spread {
   return { min: at(0), median: at(sorted.length / 2), max: at(sorted.length - 1) };
 }
 
+/** What two looks at the data refuse alike is told once. */
+const distinct = (messages: readonly string[]): string[] => [...new Set(messages)];
+
 /** The message of a UserError that `attempt` throws, if it does. */
 function refusal(attempt: () => unknown): string | undefined {
   try {
@@ -133,7 +136,8 @@ async function surveySplit(
     );
   }
   const tooLittle = refusal(() => requireUsable(readable));
-  stops.push(tooLittle);
+  // What is too little as it is listed has been told.
+  if (refusal(() => requireUsable(set)) === undefined) stops.push(tooLittle);
   if (split === 'train' && tooLittle === undefined) {
     stops.push(refusal(() => planBatches(readable, { ...options, seed: 0 })));
   }
@@ -176,7 +180,7 @@ function sameContent(group: Surveyed['facts']): SameContent {
  * Decodes every image of both splits as a training would, and looks at headers, classes and contents.
  *
  * @param given `batchSize`, `batchK` and `smallClasses` as in the training
- * @throws UserError when the data is of no known format, or when neither split can be listed
+ * @throws UserError when the data is of no known format, or when no split can be listed
  */
 export async function surveyData(dataPath: string, given: SurveyOptions = {}, onProgress?: OnSurvey): Promise<Survey> {
   const options = withDefaults('surveyData', given, surveyDefaults);
@@ -187,14 +191,15 @@ export async function surveyData(dataPath: string, given: SurveyOptions = {}, on
   const survey: Survey = { dataPath: place.path, format: format.name, splits: {}, duplicates: [], stops: [] };
   const facts: Surveyed['facts'][] = [];
   const stops: string[][] = [];
-  const refusals: UserError[] = [];
+  const refusals: string[] = [];
+  const refuse = ({ message }: UserError) => void refusals.push(message);
   const loader = new ImageLoader({ imageSize: 1, resize: 'stretch', workers: options.workers, cache: 'none' });
   try {
     for (const split of wanted) {
       // Files that are listed but missing are bad images here, all of them told.
-      const set = await openData(dataPath, split, { skipBad: true, valSplit }).catch((error: unknown) => {
+      const set = await openData(dataPath, split, { skipBad: true, valSplit, refuse }).catch((error: unknown) => {
         if (!(error instanceof UserError)) throw error;
-        refusals.push(error);
+        refuse(error);
       });
       if (!set) continue;
       const surveyed = await surveySplit(set, loader, options, progress);
@@ -205,8 +210,8 @@ export async function surveyData(dataPath: string, given: SurveyOptions = {}, on
   } finally {
     await loader.close();
   }
-  if (refusals.length === wanted.length) throw refusals[0]!;
-  survey.stops = [refusals.map(({ message }) => message), ...stops].flat();
+  if (stops.length === 0) throw new UserError(distinct(refusals).join('\n'));
+  survey.stops = distinct([refusals, ...stops].flat());
   survey.duplicates = (await findDuplicates(facts.flat(), progress('duplicates'))).map(sameContent);
   return survey;
 }

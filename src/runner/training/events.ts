@@ -1,6 +1,7 @@
 /** What a training tells while it runs, and what it returns. */
 import type { Provider } from '../../graph/options.js';
 import { printableName } from '../base/printable-name.js';
+import type { UsedImages } from '../data/check.js';
 import type { EvalStage } from '../evaluation/evaluate.js';
 import type { Metrics } from './metrics-file.js';
 import type { Recall } from '../evaluation/retrieval-metrics.js';
@@ -13,9 +14,13 @@ export type TrainEvent =
   | { kind: 'download-progress'; file: string; done: number; total: number }
   | {
       kind: 'start';
-      /** Classes and images in `train`. */
+      /** Classes and images of `train` that are trained with. */
       classes: number;
       images: number;
+      /** Images of `train` that can't be read and are left out; a note has named them. */
+      skipped: number;
+      /** The same of the images that are evaluated with. */
+      val: UsedImages;
       stepsPerEpoch: number;
       epochs: number;
       paramCount: number;
@@ -24,8 +29,8 @@ export type TrainEvent =
       resumedFrom?: { epoch: number; epochStep: number; step: number };
       /** The best Recall@1 of the run that is resumed, and the steps done at it. */
       best?: { step: number; recall: number };
-      /** Images of both splits that can't be read and are left out; a note has named them. */
-      skipped: number;
+      /** Of the untrained network, when a run is resumed whose metrics tell it. */
+      before?: Recall;
     }
   | {
       kind: 'steps';
@@ -101,7 +106,7 @@ export interface TrainResult {
   /** Epochs finished, and steps done since the training began; of a run that was interrupted while it opened: 0 steps. */
   epoch: number;
   step: number;
-  /** Of the untrained network; not when resuming. */
+  /** Of the untrained network; of a run that was resumed, as its metrics tell it. */
   before?: Recall;
   /** Of the last evaluation. */
   last?: Recall;

@@ -1,6 +1,4 @@
 /** Everything that a training needs, opened and checked: what may fail fails here, the quick checks first. */
-import { existsSync } from 'node:fs';
-import { rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { dropoutBytes, uniformsShape } from '../../graph/artifacts/artifacts.js';
 import { inPart } from '../../graph/declarations.js';
@@ -24,7 +22,9 @@ import type { StepShapes } from './loop-run.js';
 import { ComputeThread } from '../compute/thread.js';
 import type { BatchPlan } from '../data/batches.js';
 import { planBatches, smallClassesOf } from '../data/batches.js';
-import { usableImages } from '../data/check.js';
+import { missingFolders, removeEmpty } from '../base/files.js';
+import type { UsedImages } from '../data/check.js';
+import { usableImages, usedImages } from '../data/check.js';
 import type { ImageSet } from '../data/folder.js';
 import { listSome } from '../base/list-some.js';
 import type { WriteLock } from '../base/write-lock.js';
@@ -37,7 +37,9 @@ import { requireProvider } from '../compute/session.js';
 import { holdPretrained, obtainPretrained, recordedWeights, resumedPretrained } from './initial-weights.js';
 import { changedOptions, otherImages, recordedOptions } from './resume.js';
 import type { TrainingPlan } from '../options/plan.js';
+import type { Recall } from '../evaluation/retrieval-metrics.js';
 import type { RunHooks } from './events.js';
+import { recordedUntrained } from './untrained.js';
 
 /** Steps done, where a training stands or begins. */
 export interface Position {
@@ -62,7 +64,7 @@ export interface TrainSetup {
   recorded: Record<string, unknown>;
   train: ImageSet;
   val: ImageSet;
-  skipped: number;
+  used: { train: UsedImages; val: UsedImages };
   batchAt: BatchPlan;
   stepsPerEpoch: number;
   loader: ImageLoader;
@@ -75,6 +77,8 @@ export interface TrainSetup {
   start: Position;
   /** The checkpoint's, when resuming. */
   best: CheckpointMetadata['best'];
+  /** Recall@k of the untrained network, when resuming a run that tells it. */
+  untrained: Recall | undefined;
   rollbacks: number;
 }
 
@@ -136,12 +140,12 @@ async function requireSameEachTime(
 }
 
 /** Checks the images of both splits, train first. */
-async function checkSplits(
+export async function checkSplits(
   splits: { train: ImageSet; val: ImageSet },
   loader: ImageLoader,
   skipBad: boolean,
   { onEvent, signal }: RunHooks,
-): Promise<{ train: ImageSet; val: ImageSet; skipped: number }> {
+): Promise<Pick<TrainSetup, 'train' | 'val' | 'used'>> {
   const check = async (split: 'train' | 'val') => {
     const onProgress = (done: number, total: number) => {
       signal.throwIfAborted();
@@ -156,7 +160,8 @@ async function checkSplits(
     const names = listSome(skipped.map(({ path, reason }) => `${path}: ${reason}`));
     onEvent({ kind: 'note', message: `${skipped.length} images cannot be read and are left out:\n${names}` });
   }
-  return { train: train.set, val: val.set, skipped: skipped.length };
+  const used = { train: usedImages(train.set, train.skipped.length), val: usedImages(val.set, val.skipped.length) };
+  return { train: train.set, val: val.set, used };
 }
 
 /** Steps of an epoch: as many as are asked for, or as take as many images as there are. */
@@ -200,12 +205,12 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   planBatches(listed.train, plan.batches);
   const training = withClasses(plan.graph, listed.train);
   const note = (message: string) => hooks.onEvent({ kind: 'note', message });
-  const isNewFolder = !existsSync(output.out);
+  const newFolders = missingFolders(output.out);
   const lock = await lockRun(output.out, output.savePrefix, { onWaiting: note, signal: hooks.signal });
   closers.push(async () => {
     await lock.release();
-    // Where nothing was written; a folder that holds something stays.
-    if (isNewFolder) await rmdir(output.out).catch(() => undefined);
+    // Where nothing was written.
+    await removeEmpty(newFolders);
   });
   const resumed = resume === undefined ? undefined : await loadCheckpoint(resume);
   const { definitions, otherModules } = plan.modules;
@@ -238,7 +243,7 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   }
   const loader = new ImageLoader(plan.images);
   closers.push(() => loader.close());
-  const { train, val, skipped } = await checkSplits(listed, loader, data.skipBad, hooks);
+  const { train, val, used } = await checkSplits(listed, loader, data.skipBad, hooks);
   const dropped = plan.batches.smallClasses === 'drop' ? smallClassesOf(train, plan.batches.batchK) : [];
   if (dropped.length > 0)
     note(
@@ -265,10 +270,11 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   const goesOnHere = resume !== undefined && resolve(dirname(resume)) === resolve(output.out);
   const metrics = await MetricsWriter.open(metricsFile, { step: start.step, goesOnHere, onNote: note });
   closers.push(() => metrics.close());
+  const untrained = resume !== undefined && start.step > 0 ? await recordedUntrained(metricsFile, resume) : undefined;
   const best = resumed?.metadata.best ?? null;
   const rollbacks = resumed?.metadata.rollbacks ?? 0;
   return {
-    ...{ plan, training, layout, state, rates, shapes, recorded, train, val, skipped, batchAt, stepsPerEpoch },
-    ...{ loader, thread, lock, folder, metrics, start, best, rollbacks },
+    ...{ plan, training, layout, state, rates, shapes, recorded, train, val, used, batchAt, stepsPerEpoch },
+    ...{ loader, thread, lock, folder, metrics, start, best, untrained, rollbacks },
   };
 }

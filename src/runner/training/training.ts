@@ -39,6 +39,7 @@ export class Training {
   ) {
     this.position = { ...setup.start };
     this.best = setup.best;
+    this.evaluations.before = setup.untrained;
     this.rollbacks = setup.rollbacks;
     const { resume } = setup.plan.weights;
     if (resume !== undefined) this.saved = { path: resume, step: setup.start.step, rollbacks: this.rollbacks };
@@ -46,15 +47,16 @@ export class Training {
 
   async run(): Promise<TrainResult> {
     const { setup, hooks, position } = this;
-    const { plan, layout, train, skipped, stepsPerEpoch } = setup;
+    const { plan, layout, used, stepsPerEpoch } = setup;
     const { resume } = plan.weights;
     const { epochs } = plan.schedule;
     const resumedFrom = resume === undefined ? undefined : { ...position };
     hooks.onEvent({
       kind: 'start',
-      ...{ classes: train.classes.length, images: train.images.length, stepsPerEpoch, epochs },
-      ...{ paramCount: layout.paramCount, device: plan.device.device, resumedFrom, skipped },
+      ...{ ...used.train, val: used.val, stepsPerEpoch, epochs },
+      ...{ paramCount: layout.paramCount, device: plan.device.device, resumedFrom },
       ...(this.best && { best: this.best }),
+      ...(setup.untrained && { before: setup.untrained }),
     });
     for (const message of describeSearch(setup.val).texts) {
       hooks.onEvent({ kind: 'note', message: `validation: ${message}` });

@@ -25,6 +25,6 @@ export async function decodeWhole(path: string): Promise<Pixels> {
       .toBuffer({ resolveWithObject: true });
     return { data, width: info.width, height: info.height };
   } catch (error) {
-    throw decodeError(path, error);
+    throw await decodeError(path, error, bytes);
   }
 }

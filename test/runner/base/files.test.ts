@@ -9,6 +9,7 @@ import {
   fileError,
   isTemporaryFile,
   linkFileAtomic,
+  makingFolder,
   readWholeFile,
   writeFileAtomic,
 } from '../../../src/runner/base/files.js';
@@ -19,6 +20,34 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
+});
+
+describe('makingFolder', () => {
+  const target = () => join(folder, 'a', 'b');
+  const failing = (fill: () => Promise<unknown>) =>
+    makingFolder(target(), async () => {
+      await ensureWritableFolder(target());
+      await fill();
+      throw new Error('half-way');
+    });
+
+  it('leaves no folder behind that was made for an output which failed', async () => {
+    await expect(failing(() => Promise.resolve())).rejects.toThrow('half-way');
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('keeps folders that were there, and those that somebody has put something into', async () => {
+    await mkdir(join(folder, 'a'));
+    await expect(failing(() => Promise.resolve())).rejects.toThrow('half-way');
+    expect(await readdir(folder)).toEqual(['a']);
+    await expect(failing(() => writeFile(join(target(), 'x'), ''))).rejects.toThrow('half-way');
+    expect(await readdir(target())).toEqual(['x']);
+  });
+
+  it('keeps what is made where nothing fails', async () => {
+    expect(await makingFolder(target(), () => mkdir(target(), { recursive: true }).then(() => 7))).toBe(7);
+    expect(await readdir(join(folder, 'a'))).toEqual(['b']);
+  });
 });
 
 describe('writeFileAtomic', () => {

@@ -54,8 +54,18 @@ describe('an error that passes', () => {
     },
   );
 
-  it('is no error of the image when libvips has no memory', () => {
-    const error = decodeError('a.png', new Error('vips2png: out of memory\nVipsJpeg: out of memory'));
+  it('is told in the same words whatever libvips says, whose threads share their reasons', async () => {
+    const whole = await pattern(20, 20).jpeg().toBuffer();
+    for (const text of ['VipsJpeg: premature end of JPEG image', 'vipspng: libpng read error', 'Unknown error', '']) {
+      const reasonOf = async (bytes: Uint8Array) => (await decodeError('a.jpg', new Error(text), bytes)).message;
+      expect(await reasonOf(whole)).toBe('a.jpg: the file is damaged');
+      expect(await reasonOf(whole.subarray(0, whole.length >> 1))).toBe('a.jpg: the file is cut short');
+    }
+  });
+
+  it('is no error of the image when libvips has no memory', async () => {
+    const text = 'vips2png: out of memory\nVipsJpeg: out of memory';
+    const error = await decodeError('a.png', new Error(text), new Uint8Array());
     expect(error).not.toBeInstanceOf(BadImageError);
     expect(error.message).toMatch(/ENOMEM.*--workers/);
   });

@@ -104,11 +104,24 @@ describe('a plan', () => {
   });
 
   it('meets an image that cannot be read as the training does', async () => {
-    await writeImageFolder(at('bad'), { classes: 2, images: 2 });
+    await writeImageFolder(at('bad'), { classes: 2, images: 3 });
     await writeFile(at('bad/train/train-0/0.png'), 'no image');
     await expect(planned({ dataPath: at('bad') })).rejects.toThrow(/0\.png/);
-    const { seconds } = await planned({ dataPath: at('bad'), skipBad: true });
-    expect(seconds!.total).toBeGreaterThan(0);
+    const plan = await planned({ dataPath: at('bad'), skipBad: true });
+    expect(plan.seconds!.total).toBeGreaterThan(0);
+  });
+
+  it('counts the images that the training will use, and beside them what it leaves out', async () => {
+    await writeImageFolder(at('counted'), { images: 4 });
+    for (const name of ['train/train-0/0.png', 'train/train-1/0.png', 'val/val-0/0.png'])
+      await writeFile(at('counted', name), 'no image');
+    const options = { dataPath: at('counted'), skipBad: true, batchNum: undefined };
+    const plan = await planned(options);
+    const train = { images: 14, classes: 4, skipped: 2 };
+    const val = { images: 15, classes: 4, skipped: 1 };
+    expect(plan).toMatchObject({ train, val, stepsPerEpoch: 3 });
+    const { events } = await trainSmall({ ...options, out: at('counted-run'), epochs: 1, evalEvery: 0 });
+    expect(events.find(({ kind }) => kind === 'start')).toMatchObject({ ...train, stepsPerEpoch: 3 });
   });
 });
 

@@ -174,7 +174,9 @@ describe('makeGallery', () => {
     await writeFiles(at('broken'), { 'a/good.png': pattern(9, 9), 'a/bad.png': 'no image' });
     const before = await readdir(folder.path);
     const plain = { ...options, map: false };
-    await expect(makeGallery(checkpoint, [at('broken')], at('none'), plain)).rejects.toThrow(/1 of 2 images/);
+    await expect(makeGallery(checkpoint, [at('broken')], at('none', 'gallery'), plain)).rejects.toThrow(
+      /1 of 2 images/,
+    );
     expect(await readdir(folder.path)).toEqual(before);
     const { info, skipped } = await makeGallery(checkpoint, [at('broken')], at('some'), { ...plain, skipBad: true });
     expect(info.ids).toEqual(['a/good.png']);
@@ -200,7 +202,7 @@ describe('makeGallery', () => {
         if (stage === 'thumbs') controller.abort(reason);
       },
     };
-    await expect(makeGallery(checkpoint, [at('many')], at('stopped'), options, hooks)).rejects.toBe(reason);
+    await expect(makeGallery(checkpoint, [at('many')], at('stopped', 'gallery'), options, hooks)).rejects.toBe(reason);
     expect(await readdir(folder.path)).toEqual(before);
   });
 });

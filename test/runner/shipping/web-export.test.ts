@@ -265,7 +265,7 @@ describe('nothing is written', () => {
       'val/b/1.png': await readFile(images[3]!),
       'val/b/2.png': await readFile(images[4]!),
     });
-    await expect(write('never', { dataPath: at('broken') })).rejects.toThrow(/1\.png/);
+    await expect(write('never/site', { dataPath: at('broken') })).rejects.toThrow(/1\.png/);
     await nothing('never');
     expect((await write('skipped', { dataPath: at('broken'), skipBad: true })).info.recall).toBeDefined();
   });
@@ -273,7 +273,7 @@ describe('nothing is written', () => {
   it('when it is told to stop', async () => {
     const controller = new AbortController();
     const options = { ...plain, dataPath: at('data') };
-    const writing = exportWeb(at('checkpoint.safetensors'), at('never'), options, {
+    const writing = exportWeb(at('checkpoint.safetensors'), at('never', 'site'), options, {
       signal: controller.signal,
       onProgress: (stage, done) => stage === 'measure' && done === 2 && controller.abort(),
     });

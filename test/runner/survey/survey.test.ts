@@ -1,4 +1,4 @@
-import { rm, symlink } from 'node:fs/promises';
+import { mkdir, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Damage, Written } from '../../../bench/data/damage.js';
@@ -159,6 +159,54 @@ describe('surveyData', () => {
     expect(Object.keys(splits)).toEqual(['train']);
     expect(stops).toEqual([expect.stringMatching(/has no folder val\/ inside/)]);
     await expect(surveyData(at('nowhere'), options)).rejects.toThrow(UserError);
+  });
+
+  it('tells an empty class folder, and all that is found beside it, as if it were removed', async () => {
+    await writeImageFolder(at('empty'));
+    await mkdir(at('empty/train/nothing'));
+    await mkdir(at('empty/val/nothing'));
+    await writeFiles(at('empty'), { 'train/train-0/cut.png': 'x', 'val/none/1.heic': 'x' });
+    const { splits, stops } = await surveyData(at('empty'), options);
+    expect([splits.train!.classes, splits.val!.classes, splits.train!.imagesPerClass.min]).toEqual([4, 4, 3]);
+    expect(paths(splits.train!.bad)).toEqual([at('empty/train/train-0/cut.png')]);
+    expect(stops).toEqual([
+      expect.stringMatching(/1 of 5 class folders hold no image:\n {2}nothing\nRemove/),
+      expect.stringMatching(/2 of 6 class folders hold no image:\n {2}none\n {2}nothing\nThey hold:\n {2}1 HEIC/),
+      expect.stringMatching(/^1 of 13 images of train cannot be read/),
+    ]);
+    await rm(at('empty/val'), { recursive: true });
+    const divided = await surveyData(at('empty'), { ...options, valSplit: 'classes:0.25' });
+    expect([divided.splits.train!.classes, divided.splits.val!.classes]).toEqual([3, 1]);
+    expect(divided.stops[0]).toMatch(/1 of 5 class folders hold no image/);
+  });
+
+  it('looks at the images of a split that has too few, and says so once', async () => {
+    await writeFiles(at('one'), {
+      ...{ 'train/a/1.png': pattern(9, 9), 'train/a/2.png': 'x' },
+      ...{ 'val/a/1.png': pattern(8, 9), 'val/b/1.png': pattern(7, 9) },
+    });
+    const { splits, stops } = await surveyData(at('one'), options);
+    expect(paths(splits.train!.bad)).toEqual([at('one/train/a/2.png')]);
+    expect(stops).toEqual([
+      expect.stringMatching(/one class only/),
+      expect.stringMatching(/no class with two images/),
+      expect.stringMatching(/^1 of 2 images of train cannot be read/),
+    ]);
+  });
+
+  it('tells lines of a manifest that cannot be used, and looks at the others', async () => {
+    await writeImageFolder(at('lines'));
+    const rows = ['train', 'val'].flatMap((split) =>
+      Array.from({ length: 12 }, (_, i) => `${split}/${split}-${Math.floor(i / 3)}/${i % 3}.png,${i % 4},${split}`),
+    );
+    const bad = ['train/train-0,0,train', '../x.png,0,train', 'val/val-0/0.png,0,train', 'x.png,,val'];
+    await writeFiles(at('lines'), { 'list.csv': ['path,label,split', ...rows, ...bad].join('\n') });
+    const { splits, stops } = await surveyData(at('lines/list.csv'), options);
+    expect([splits.train!.images, splits.val!.images, splits.train!.bad]).toEqual([12, 12, []]);
+    expect(stops).toEqual([
+      expect.stringMatching(/1 of its lines cannot be used:\n {2}line 29: the label is empty/),
+      expect.stringMatching(/3 of its lines cannot be used:[^]*line 26: [^]*line 27: [^]*line 28: /),
+    ]);
   });
 
   it('tells files that a manifest lists and that are not there', async () => {

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { describeNetwork, initialState } from '../../../src/graph/step/describe.js';
 import type { TrainingOptions } from '../../../src/graph/options.js';
 import { saveCheckpoint } from '../../../src/runner/checkpoints/checkpoint.js';
+import { openRun } from '../../../src/runner/reproduce/record.js';
 import { UserError } from '../../../src/runner/base/errors.js';
 import type { RunOptions } from '../../../src/runner/options/run-options.js';
 import { writeImageFolder } from '../../helpers/images.js';
@@ -113,6 +114,14 @@ describe('train with images that cannot be read', () => {
     const note = events.find((event) => event.kind === 'note')!.message;
     expect(note).toMatch(/^3 images cannot be read and are left out:/);
     for (const name of ['empty.jpg', 'text.png', 'half.jpg']) expect(note).toContain(name);
-    expect(events.find((event) => event.kind === 'start')).toMatchObject({ images: 12, skipped: 3 });
+    expect(events.find((event) => event.kind === 'start')).toMatchObject({
+      ...{ images: 12, classes: 4, skipped: 2 },
+      val: { images: 13, classes: 4, skipped: 1 },
+    });
+    const { last } = await openRun(at('skipped'));
+    expect(last.images).toEqual({
+      train: { images: 12, classes: 4, skipped: 2 },
+      val: { images: 13, classes: 4, skipped: 1 },
+    });
   });
 });

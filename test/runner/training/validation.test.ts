@@ -97,4 +97,17 @@ it('evaluates every so many epochs, on what --val-split takes', async () => {
   expect([images, classes]).toEqual([6, 2]);
   expect(recall[1]).toBeCloseTo(trained.best!.recall, 6);
   expect(passedOver).toEqual([]);
+  const notesWith = async (options: { valSplit: string; split?: 'train' }) => {
+    const { notes } = await evaluate({ checkpoint, dataPath: at('data'), workers: 0, threads: 1, ...options });
+    return notes;
+  };
+  expect(await notesWith({ valSplit: 'classes:.4:3' })).toEqual([]);
+  expect(await notesWith({ valSplit: 'classes:0.4' })).toEqual([
+    expect.stringMatching(
+      /^--val-split classes:0\.4 is not what the training took \(classes:0\.4:3\): .*, some that it was trained on are evaluated\. Leave/,
+    ),
+  ]);
+  expect(await notesWith({ valSplit: 'images:0.4', split: 'train' })).toEqual([
+    expect.stringContaining('some that it was not trained on are evaluated'),
+  ]);
 });

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { wholeSquares } from '../../src/graph/preprocessing.js';
 import { decodeImage } from '../../src/runner/data/decode.js';
-import { isWholeImage } from '../../src/web/image-whole.js';
+import { isWholeImage } from '../../src/graph/image-whole.js';
 import { bmp } from '../helpers/bmp.js';
 import { pattern, temporaryFolder } from '../runner/data/images.js';
 
