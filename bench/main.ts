@@ -5,6 +5,7 @@ type Benchmark = (args: string[]) => Promise<void>;
 /** Loaded when it is run: what the others import would be measured as well. */
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
   learn: async () => (await import('./learn/main.js')).benchLearn,
+  cuda: async () => (await import('./cuda/main.js')).benchCuda,
   damaged: async () => (await import('./data/damaged.js')).benchDamaged,
   engines: async () => (await import('./engines/main.js')).benchEngines,
   fuzz: async () => (await import('./fuzz/main.js')).benchFuzz,

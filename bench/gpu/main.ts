@@ -2,7 +2,7 @@
  * node build/bench/gpu/main.js [--device cuda] [--golden DIR] [--peer FILE] [--python PYTHON] [--batch 80] [--size 224] [--out FILE]
  *
  * Everything that only a GPU can show, in one JSON file; bench/gpu.sh runs it. A part that fails says so in the file and the
- * others go on; no new part starts after `budgetSeconds`.
+ * others go on, with exit code 1 at the end; no new part starts after `budgetSeconds`.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -60,6 +60,9 @@ async function withGpuMemory<T extends object>(body: () => Promise<T>): Promise<
   }
 }
 
+/** Names of parts that failed. */
+const failures: string[] = [];
+
 async function part(name: string, body: () => Promise<unknown>): Promise<void> {
   const begin = elapsed();
   if (begin > budgetSeconds) {
@@ -71,7 +74,9 @@ async function part(name: string, body: () => Promise<unknown>): Promise<void> {
       result[name] = { error: (error as Error).message };
     }
   }
-  const failure = (result[name] as { error?: string }).error;
+  const { error, above = 0 } = result[name] as { error?: string; above?: number };
+  const failure = error ?? (above > 0 ? `${above} groups of reference values are missed` : undefined);
+  if (failure !== undefined) failures.push(name);
   console.log(`${name}: ${(elapsed() - begin).toFixed(1)} s${failure ? `, FAILED: ${failure}` : ''}`);
   writeFileSync(values.out, `${JSON.stringify({ ...result, seconds: Math.round(elapsed()) }, null, 1)}\n`);
 }
@@ -124,3 +129,7 @@ for (const model of ['resnet18', 'resnet50']) {
   }
 }
 console.log(`wrote ${values.out} after ${elapsed().toFixed(0)} s`);
+if (failures.length > 0) {
+  console.error(`failed: ${failures.join(', ')}`);
+  process.exitCode = 1;
+}

@@ -8,6 +8,7 @@ import { encodeModel } from '../../src/graph/onnx/schema.js';
 import { mul } from '../../src/graph/ops/arithmetic.js';
 import { sum } from '../../src/graph/ops/reduce.js';
 import { reshape } from '../../src/graph/ops/shape.js';
+import type { Provider } from '../../src/graph/options.js';
 import { Philox } from '../../src/graph/state/philox.js';
 import { elementCount } from '../../src/graph/onnx/types.js';
 
@@ -51,8 +52,8 @@ export async function evaluate(build: Build, shapes: readonly (readonly number[]
 }
 
 /** f = sum(build(x) * c) for a fixed random c, and its gradients by the tape. */
-function scalarGraph(build: Build, shapes: readonly (readonly number[])[]) {
-  const g = new GraphBuilder();
+function scalarGraph(build: Build, shapes: readonly (readonly number[])[], provider: Provider = 'cpu') {
+  const g = new GraphBuilder(provider);
   const inputs = shapes.map((shape, i) => g.watch(g.input(`x${i}`, 'float32', shape)));
   const y = build(g, ...inputs);
   const shape = y.shape as number[];
@@ -71,9 +72,14 @@ function scalarGraph(build: Build, shapes: readonly (readonly number[])[]) {
   return encodeModel(g.model('test'));
 }
 
-/** Gradients of f = sum(build(x) * c) with respect to every input. */
-export async function tapeGradients(build: Build, shapes: readonly (readonly number[])[], tensors: Float32Array[]) {
-  const out = await runModel(scalarGraph(build, shapes), feed(tensors, shapes));
+/** Gradients of f = sum(build(x) * c) with respect to every input, by what a provider's graphs are written in; run on the CPU. */
+export async function tapeGradients(
+  build: Build,
+  shapes: readonly (readonly number[])[],
+  tensors: Float32Array[],
+  provider: Provider = 'cpu',
+) {
+  const out = await runModel(scalarGraph(build, shapes, provider), feed(tensors, shapes));
   return shapes.map((_, i) => out[`d${i}`]!.data as Float32Array);
 }
 

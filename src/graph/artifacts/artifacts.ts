@@ -11,11 +11,13 @@ import { requireUniforms } from '../parts/contracts.js';
 import type { Definitions, Parts } from '../parts/parts.js';
 import { backboneOf, partsOf } from '../parts/parts.js';
 import { stateTensors } from '../parts/state.js';
+import { vectorsOf } from '../optimizers/rule.js';
 import { unpack } from '../state/flat.js';
+import { packingOf } from '../state/packing.js';
 import type { NetworkLayout } from '../state/state.js';
 import { describeNetwork } from '../step/describe.js';
 import { gradientNorm, skipNotFinite } from '../step/guard.js';
-import type { State } from '../step/loop.js';
+import type { Conversions, LoopedStep, State } from '../step/loop.js';
 import { stepLoop } from '../step/loop.js';
 import { backboneFeatures, embed, embeddingHead, imagesToFeatures } from '../step/network.js';
 import type { StepParts } from '../step/step.js';
@@ -171,23 +173,28 @@ export function buildTrainLoop(options: TrainingOptions, definitions: Definition
   const dropout = bytes ? g.input('dropout', 'uint8', ['steps', bytes]) : null;
   const rates = rateInputs(g, parts, ['steps']);
   const initial = stateInputs(g, layout, parts, () => true);
-  stepLoop(g, labels, initial, (body, row, before) => {
-    const update = beginUpdate(body, before, layout, parts, options);
+  const packing = packingOf(options.provider, layout);
+  const step = (body: GraphBuilder, row: (data: Value) => Value, before: State): LoopedStep => {
+    const update = beginUpdate(body, before, packing.places, parts, options);
     const features = imagesToFeatures(body, row(images), 'CNHW', options);
     const data = { labels: row(labels), uniforms: uniforms && row(uniforms) };
-    const made = stepParts(body, { features, dropout: dropout && row(dropout) }, layout, parts, options);
+    const made = {
+      ...stepParts(body, { features, dropout: dropout && row(dropout) }, layout, parts, options),
+      packing,
+    };
     const state = { params: before['params']!, buffers: before['buffers']!, own: ownOf(before, parts) };
-    const step = trainingStep(body, { ...data, ...state }, made);
-    const { loss, statistics } = step;
-    const norm = gradientNorm(body, step.gradient.tensors, options);
+    const { loss, statistics, gradient, buffers } = trainingStep(body, { ...data, ...state }, made);
+    const norm = gradientNorm(body, gradient.tensors, options);
     const network = row(rates.network);
     const own = Object.fromEntries(learningParameters(parts).map((name) => [name, row(rates.own[name]!)]));
     const learningRate = { network, own };
-    const moved = update({ gradient: step.gradient, learningRate, norm });
-    const after = { ...before, ...moved, buffers: step.buffers };
+    const moved = update({ gradient, learningRate, norm });
+    const after = { ...before, ...moved, buffers };
     const kept = skipNotFinite(body, { before, after, loss, norm }, options);
     return { state: kept, loss, rows: { ...statistics, ...(norm && { gradient_norms: norm }) } };
-  });
+  };
+  const asParams = ['params', ...vectorsOf(parts.optimizer)].map((name) => [name, packing.params]);
+  stepLoop(g, labels, initial, step, { ...(Object.fromEntries(asParams) as Conversions), buffers: packing.buffers });
   return encodeModel(g.model('train_loop'));
 }
 

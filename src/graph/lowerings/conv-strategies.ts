@@ -74,6 +74,12 @@ const gradientTable: readonly Row<Omit<Strategies, 'forward'>>[] = [
     when: isPointwise,
     use: { gradients: 'apart', input: 'pointwise', weight: 'pointwise' },
   },
+  // Copies are made once, by a table, and the input's gradient by cuDNN: a matrix of it would be kernel-size times as much memory.
+  {
+    providers: ['cuda'],
+    when: always,
+    use: { gradients: 'apart', input: 'convTranspose', weight: 'im2col', largestColumns: 2 ** 28 },
+  },
   {
     providers: everywhere,
     when: ({ channels }) => channels <= 4,

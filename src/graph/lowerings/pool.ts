@@ -3,7 +3,7 @@ import type { Nodes, Value } from '../onnx/nodes.js';
 import { fixed } from '../onnx/nodes.js';
 import { inFloat32 } from './sums.js';
 import type { Pair } from './windows.js';
-import { dilateSpatial, offsets, padSpatial, pairOf, sliceSpatial } from './windows.js';
+import { offsets, padSpatial, pairOf, sliceSpatial } from './windows.js';
 
 export interface PoolGeometry {
   kernel: Pair;
@@ -28,24 +28,57 @@ const numbers = (x: Value) => fixed(x.shape) as [number, number, number, number]
 const overhang = (x: Value, extent: Pair, { kernel, stride, padding }: PoolGeometry): Pair =>
   pairOf((i) => Math.max(0, (extent[i] - 1) * stride[i] + kernel[i] - (x.shape[i + 2] as number) - padding[i]));
 
-/** Adds up what each window position hands back to the elements it covers. */
+/** Puts tensors that differ by one place into each other along an axis: element i of the k-th at i * length + k. */
+const interleave = (g: Nodes, items: readonly Value[], axis: number, shape: readonly number[]): Value =>
+  items.length === 1
+    ? items[0]!
+    : g.op(
+        'Concat',
+        items.map((item) => g.op('Reshape', [item, g.ints(shape)])),
+        { axis },
+      );
+
+/**
+ * Adds up what each window position hands back to the elements it covers. Elements whose places differ by multiples of the stride
+ * are covered by the same positions: each such phase is summed as an image of its own, 1 / (sh sw) of the whole, and the phases
+ * are put into each other at the end.
+ */
 function handBack(g: Nodes, x: Value, parts: { offset: Pair; part: Value }[], pool: PoolGeometry): Value {
-  const [, , height, width] = numbers(x);
+  const [channels, batch, height, width] = numbers(x);
   const [, , outHeight, outWidth] = numbers(parts[0]!.part);
+  const { padding, kernel, stride } = pool;
   const [size, extent]: [Pair, Pair] = [
     [height, width],
     [outHeight, outWidth],
   ];
   const after = overhang(x, extent, pool);
-  const covered = pairOf((i) =>
-    Math.max(
-      size[i] + pool.padding[i] + after[i],
-      (extent[i] - 1) * pool.stride[i] + pool.kernel[i] - 1 + pool.stride[i],
-    ),
-  );
-  const spread = parts.map(({ offset, part }) => dilateSpatial(g, part, offset, pool.stride, covered));
-  const total = spread.reduce((a, b) => g.op('Add', [a, b]));
-  return sliceSpatial(g, total, pool.padding, size, [1, 1]);
+  const cells = pairOf((i) => {
+    const windows = (extent[i] - 1) * stride[i] + kernel[i];
+    return Math.ceil(Math.max(size[i] + padding[i] + after[i], windows) / stride[i]);
+  });
+  const phase = (row: number, column: number): Value => {
+    const own = parts.filter(({ offset: [i, j] }) => i % stride[0] === row && j % stride[1] === column);
+    const placed = own.map(({ offset, part }) => {
+      const start = pairOf((i) => Math.floor(offset[i] / stride[i]));
+      return padSpatial(
+        g,
+        part,
+        start,
+        pairOf((i) => cells[i] - extent[i] - start[i]),
+      );
+    });
+    if (placed.length) return placed.reduce((a, b) => g.op('Add', [a, b]));
+    return g.op('Expand', [g.scalar(0, parts[0]!.part.dtype), g.ints([channels, batch, ...cells])]);
+  };
+  const upTo = (length: number) => Array.from({ length }, (_, i) => i);
+  const images = channels * batch;
+  const rows = upTo(stride[0]).map((row) => {
+    const columns = upTo(stride[1]).map((column) => phase(row, column));
+    return interleave(g, columns, 3, [images, cells[0], cells[1], 1]);
+  });
+  const grid = interleave(g, rows, 2, [images, cells[0], 1, cells[1] * stride[1]]);
+  const total = g.op('Reshape', [grid, g.ints([channels, batch, cells[0] * stride[0], cells[1] * stride[1]])]);
+  return sliceSpatial(g, total, padding, size, [1, 1]);
 }
 
 /** Of max pooling that tells where each maximum lies (MaxPool's second output): dy is scattered there. */

@@ -49,11 +49,20 @@ interface Order {
 
 /** Images of up to so many pixels are shifted by a matrix product, larger ones by slices: measured, see bench/results. */
 const largestShifted = 64;
+/** Places of all shifted copies of a channel, 16 MiB, up to which a table of them is worth its memory. */
+const largestTable = 2 ** 22;
+
+/** CUDA's products round to 11 bits where TF32 is on, which a copy must not; there, a table is exact and one launch. */
+function shiftingOf(g: Nodes, x: Value, { kernel, out }: Windows, order: Order) {
+  const [, batch, height, width] = x.shape as [number, number, number, number];
+  const places = kernel[0] * kernel[1] * batch * out[0] * out[1];
+  if (g.provider === 'cuda') return order.axis === 1 && places <= largestTable ? shiftByTable : shiftBySlices;
+  return height * width <= largestShifted ? shiftByMatrix : shiftBySlices;
+}
 
 function shifted(g: Nodes, x: Value, windows: Windows, order: Order): Value {
-  const [channels, , height, width] = x.shape as [number, number, number, number];
-  const shift = height * width <= largestShifted ? shiftByMatrix : shiftBySlices;
-  const rows = channels * windows.kernel[0] * windows.kernel[1];
+  const shift = shiftingOf(g, x, windows, order);
+  const rows = (x.shape[0] as number) * windows.kernel[0] * windows.kernel[1];
   return g.op('Reshape', [shift(g, x, windows, order), g.ints([rows, -1])]);
 }
 
@@ -110,6 +119,39 @@ function shiftByMatrix(g: Nodes, x: Value, windows: Windows, order: Order): Valu
   return g.op('Transpose', [byImage], { perm: order.axis === 0 ? [2, 0, 1, 3] : [0, 2, 1, 3] });
 }
 
+/** Tables by graph and by what they hold: convolutions of one shape share theirs. */
+const tables = new WeakMap<Nodes, Map<string, Value>>();
+
+/** Where each element of the shifted copies of a channel [N * H * W] lies in it; behind it for what lies outside. */
+function tableOf(g: Nodes, [batch, height, width]: readonly number[], windows: Windows, order: Order): Value {
+  const { before, out, stride, kernel, dilation } = windows;
+  const key = [batch, height, width, before, out, stride, kernel, dilation, order.reversed].join();
+  const known = tables.get(g) ?? new Map<string, Value>();
+  tables.set(g, known);
+  const found = known.get(key);
+  if (found) return found;
+  const places = new Int32Array(kernel[0] * kernel[1] * batch! * out[0] * out[1]);
+  let at = 0;
+  for (const [i, j] of taps(windows, order))
+    for (let image = 0; image < batch!; image++)
+      for (let p = 0; p < out[0] * out[1]; p++) {
+        const row = Math.floor(p / out[1]) * stride[0] + i - before[0];
+        const column = (p % out[1]) * stride[1] + j - before[1];
+        const isInside = row >= 0 && row < height! && column >= 0 && column < width!;
+        places[at++] = isInside ? (image * height! + row) * width! + column : batch! * height! * width!;
+      }
+  const table = g.constant('int32', [places.length], places);
+  known.set(key, table);
+  return table;
+}
+
+/** All shifts with one Gather of each channel's elements and a zero behind them. */
+function shiftByTable(g: Nodes, x: Value, windows: Windows, order: Order): Value {
+  const [channels, ...image] = x.shape as [number, number, number, number];
+  const flat = g.op('Reshape', [x, g.ints([channels, -1])]);
+  return g.op('Gather', [g.op('Pad', [flat, g.ints([0, 0, 0, 1])]), tableOf(g, image, windows, order)], { axis: 1 });
+}
+
 /** [width, width * stride]: puts element j into column j * stride. */
 function spreadMatrix(g: Nodes, width: number, stride: number, dtype: DType): Value {
   const columns = width * stride;
@@ -118,16 +160,24 @@ function spreadMatrix(g: Nodes, width: number, stride: number, dtype: DType): Va
   return g.constant(dtype, [width, columns], values);
 }
 
+/** [C, N, H, W] -> [C, N, H, W * stride], zeros behind each element. */
+function spreadRows(g: Nodes, x: Value, stride: number): Value {
+  const [channels, batch, height, width] = x.shape as [number, number, number, number];
+  if (g.provider !== 'cuda') return g.op('MatMul', [x, spreadMatrix(g, width, stride, x.dtype)]);
+  const single = g.op('Reshape', [x, g.ints([channels * batch, height, width, 1])]);
+  return g.op('Pad', [single, g.ints([0, 0, 0, 0, 0, 0, 0, stride - 1])]);
+}
+
 /**
  * The reverse of taking every `stride`-th element: puts `x` into a grid of zeros of size `out`, at start + i * stride.
  *
- * Rows are spread by a product with a matrix of zeros and ones, which is several times as fast as padding single elements, and
- * zero rows are padded between them.
+ * Rows are spread by a product with a matrix of zeros and ones, which is several times as fast on the CPU as padding single elements,
+ * and zero rows are padded between them. CUDA's products round, see `shiftingOf`, and its Pad is as fast as any copy.
  */
 export function dilateSpatial(g: Nodes, x: Value, start: Pair, stride: Pair, out: Pair): Value {
   const [channels, batch, height, width] = x.shape as [number, number, number, number];
   const [rows, columns] = [height * stride[0], width * stride[1]];
-  const wide = stride[1] === 1 ? x : g.op('MatMul', [x, spreadMatrix(g, width, stride[1], x.dtype)]);
+  const wide = stride[1] === 1 ? x : spreadRows(g, x, stride[1]);
   const apart = g.op('Reshape', [wide, g.ints([channels * batch, height, 1, columns])]);
   const padded = stride[0] === 1 ? wide : g.op('Pad', [apart, g.ints([0, 0, 0, 0, 0, 0, stride[0] - 1, 0])]);
   const grid = g.op('Reshape', [padded, g.ints([channels, batch, rows, columns])]);

@@ -11,7 +11,14 @@ import { add, mul, relu } from '../ops/arithmetic.js';
 import { conv2d } from '../ops/conv.js';
 import type { Dropout } from '../ops/dropout.js';
 import { linear } from '../ops/linear.js';
-import { batchNormFrozen, batchNormTraining, bnDefaults } from '../ops/norm.js';
+import {
+  batchNormInFewKernels,
+  batchNormFrozen,
+  batchNormTraining,
+  bnDefaults,
+  renewalFactors,
+  renewed,
+} from '../ops/norm.js';
 import { adaptiveAvgPool2d, avgPool2d, maxPool2d } from '../ops/pool.js';
 import { concat, reshape, transpose } from '../ops/shape.js';
 import type { Provider } from '../options.js';
@@ -23,13 +30,17 @@ export interface TrainingMode {
   provider: Provider;
   /** Default: `batch`. */
   batchNorm?: BatchNormMode;
+  /** Running statistics layer by layer, or as one vector by whoever packs them. Default: `each`. */
+  renewal?: 'each' | 'together';
   /** None unless given. */
   dropout?: Dropout;
 }
 
 export class TrainingLayers implements Layers {
-  /** New running statistics by name, filled as the model is built. */
+  /** New running statistics by name, filled as the model is built; none where they are renewed together. */
   readonly newBuffers = new Map<string, Value>();
+  /** The batch's own statistics, and what each is multiplied with where it is added to the running one; where they are renewed together. */
+  readonly statistics = new Map<string, { value: Value; factor: number }>();
 
   constructor(
     private readonly g: GraphBuilder,
@@ -57,9 +68,18 @@ export class TrainingLayers implements Layers {
       const path = this.g.path;
       const params = batchNormParams(this.source, path, this.channels(x));
       if (this.mode.batchNorm === 'running') return batchNormFrozen(this.g, x, params, epsilon);
-      const { y, runningMean, runningVar } = batchNormTraining(this.g, x, params, epsilon);
-      this.newBuffers.set(`${path}.running_mean`, runningMean).set(`${path}.running_var`, runningVar);
-      return y;
+      const normalize = this.mode.provider === 'cuda' ? batchNormInFewKernels : batchNormTraining;
+      const normalized = normalize(this.g, x, params, epsilon);
+      const factors = renewalFactors(normalized);
+      const running = [
+        [`${path}.running_mean`, params.runningMean, normalized.mean, factors.mean],
+        [`${path}.running_var`, params.runningVar, normalized.variance, factors.variance],
+      ] as const;
+      for (const [buffer, old, value, factor] of running) {
+        if (this.mode.renewal === 'together') this.statistics.set(buffer, { value, factor });
+        else this.newBuffers.set(buffer, renewed(this.g, old, value, factor));
+      }
+      return normalized.y;
     });
   }
 

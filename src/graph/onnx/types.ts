@@ -23,6 +23,9 @@ export const dtypeCode: Record<DType, number> = {
 
 export const elementCount = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
 
+/** Of two numbers of elements; of 0 and another, that one. */
+export const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
+
 /** Attributes of a node by name; element types by theirs. */
 export type Attributes = Record<string, number | readonly number[] | string | undefined>;
 

@@ -1,6 +1,6 @@
 /** Dropout whose random numbers are an input of the graph. */
 import type { GraphBuilder, Value } from '../builder/builder.js';
-import { elementCount } from '../onnx/types.js';
+import { elementCount, greatestDivisor } from '../onnx/types.js';
 import { mul } from './arithmetic.js';
 
 /** Zeroes elements of `x` at random and scales the others up, so that the expectation stays. */
@@ -8,6 +8,16 @@ export type Dropout = (g: GraphBuilder, x: Value) => Value;
 
 /** What a byte can tell apart. */
 const levels = 256;
+
+/**
+ * `count` bytes from `begin` on. ONNX Runtime makes one Split of several Slices of a tensor, which CUDA does with a table of 8 bytes a
+ * place: see `state/rows.ts`. So there they are taken in rows.
+ */
+function part(g: GraphBuilder, bytes: Value, begin: number, count: number): Value {
+  const row = g.provider === 'cuda' ? greatestDivisor(greatestDivisor(bytes.shape[0] as number, begin), count) : 1;
+  const rows = row === 1 ? bytes : g.op('Reshape', [bytes, g.ints([-1, row])]);
+  return g.op('Slice', [rows, g.ints([begin / row]), g.ints([(begin + count) / row]), g.ints([0])]);
+}
 
 /**
  * Each layer takes the next of `bytes`, one an element. An element is kept where its byte is at least t = round(256 p), and
@@ -22,7 +32,7 @@ export function randomDropout(bytes: Value, probability: number): Dropout {
   return (g, x) =>
     g.scope('dropout', () => {
       const count = elementCount(x.shape as number[]);
-      const own = g.op('Slice', [bytes, g.ints([taken]), g.ints([taken + count]), g.ints([0])]);
+      const own = part(g, bytes, taken, count);
       taken += count;
       const above = g.op('Sub', [g.op('Cast', [own], { to: 'float32' }), g.scalar(threshold - 1)]);
       const kept = g.op('Clip', [above, g.scalar(0), g.scalar(1)]);

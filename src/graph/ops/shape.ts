@@ -3,6 +3,8 @@ import type { GraphBuilder } from '../builder/builder.js';
 import { requireBuilder } from '../builder/listing.js';
 import type { Value } from '../onnx/nodes.js';
 import { fixed } from '../onnx/nodes.js';
+import type { Dim } from '../onnx/types.js';
+import { greatestDivisor } from '../onnx/types.js';
 import { scatterRows } from '../operators/gather.js';
 
 /** Same elements in row-major order, another shape; -1 stands for what is left. */
@@ -17,10 +19,18 @@ export const transpose = (g: GraphBuilder, x: Value, perm: readonly number[]): V
   return g.op('Transpose', [x], { perm: [...perm] });
 };
 
-/** Joins along an axis. */
+/** Of sizes that are known, the greatest common divisor; else 1. */
+const divisorOf = (sizes: readonly Dim[]): number =>
+  sizes.every((size) => typeof size === 'number') ? sizes.reduce(greatestDivisor) : 1;
+
+/** Joins along an axis; on CUDA by rows of channels, for fewer places on it: see `state/rows.ts`. */
 export const concat = (g: GraphBuilder, xs: readonly Value[], axis: number): Value => {
   requireBuilder(g, 'concat(g, xs, axis)');
-  return g.op('Concat', xs, { axis });
+  const row = g.provider === 'cuda' && axis === 0 ? divisorOf(xs.map(({ shape }) => shape[0]!)) : 1;
+  if (row === 1) return g.op('Concat', xs, { axis });
+  const rest = fixed(xs[0]!.shape).slice(1);
+  const rows = xs.map((x) => reshape(g, x, [-1, row, ...rest]));
+  return reshape(g, g.op('Concat', rows, { axis }), [-1, ...rest]);
 };
 
 /**

@@ -11,19 +11,26 @@ export const learningRate: Rule = {
   begin: (g) => (step) => ({ ...step, direction: scaled(g, step.direction, step.learningRate) }),
 };
 
-/** The first `bodyCount` values of a vector move at `multiple` times the learning rate. */
+/**
+ * The first `bodyCount` values of a vector move at `multiple` times the learning rate.
+ *
+ * @param places lengths, and what divides both: see `state/rows.ts`
+ */
 export const slowerBody = (
   multiple: number,
-  { bodyCount, paramCount }: { bodyCount: number; paramCount: number },
+  { bodyCount, paramCount, row = 1 }: { bodyCount: number; paramCount: number; row?: number },
 ): Rule =>
   multiple === 1
     ? learningRate
     : {
         begin: (g) => (step) => {
-          const sizes = g.ints([bodyCount, paramCount - bodyCount]);
-          const [body, rest] = g.ops('Split', [step.direction, sizes], { axis: 0 }, 2) as [Value, Value];
+          const lengths = [bodyCount, paramCount - bodyCount];
+          const sizes = g.ints(lengths.map((length) => length / row));
+          const whole = row === 1 ? step.direction : g.op('Reshape', [step.direction, g.ints([-1, row])]);
+          const [body, rest] = g.ops('Split', [whole, sizes], { axis: 0 }, 2) as [Value, Value];
           const slower = times(g, step.learningRate, multiple);
           const parts = [scaled(g, body, slower), scaled(g, rest, step.learningRate)];
-          return { ...step, direction: g.op('Concat', parts, { axis: 0 }) };
+          const direction = g.op('Concat', parts, { axis: 0 });
+          return { ...step, direction: row === 1 ? direction : g.op('Reshape', [direction, g.ints([-1])]) };
         },
       };

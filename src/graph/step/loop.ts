@@ -1,5 +1,6 @@
 /** Whole training steps in one ONNX Loop. */
 import type { GraphBuilder, Value } from '../builder/builder.js';
+import type { VectorPacking } from '../state/packing.js';
 
 /** State tensors by name. */
 export type State = Record<string, Value>;
@@ -13,6 +14,9 @@ export interface LoopedStep {
   rows?: Readonly<Record<string, Value>>;
 }
 
+/** How a state tensor lies while steps are taken, if not as it is given: converted before the first step and after the last. */
+export type Conversions = Readonly<Record<string, Pick<VectorPacking, 'enter' | 'leave'>>>;
+
 /**
  * Runs `step` once for each row of `labels` [steps, ...] and makes outputs: NAME_out for each state tensor after the last step,
  * `losses` [steps], and those of `rows` [steps, ...].
@@ -24,13 +28,14 @@ export function stepLoop(
   labels: Value,
   state: State,
   step: (body: GraphBuilder, row: (data: Value) => Value, before: State) => LoopedStep,
+  conversions: Conversions = {},
 ): void {
   const names = Object.keys(state);
   const trips = g.op('Reshape', [g.op('Shape', [labels], { start: 0, end: 1 }), g.ints([])]);
   let rowNames: string[] = [];
   const result = g.loop(
     trips,
-    names.map((name) => state[name]!),
+    names.map((name) => conversions[name]?.enter(g, state[name]!) ?? state[name]!),
     (body, iteration, carried) => {
       const row = (data: Value) => body.op('Gather', [data, iteration], { axis: 0 });
       const before = Object.fromEntries(names.map((name, i) => [name, carried[i]!]));
@@ -41,6 +46,9 @@ export function stepLoop(
     },
     'steps',
   );
-  names.forEach((name, i) => g.output(`${name}_out`, result.carried[i]!));
+  names.forEach((name, i) => {
+    const last = result.carried[i]!;
+    g.output(`${name}_out`, conversions[name]?.leave(g, last) ?? last);
+  });
   rowNames.forEach((name, i) => g.output(name, result.collected[i]!));
 }

@@ -9,10 +9,12 @@ import { TensorMap } from '../nn/tensor-map.js';
 import type { TrainingMode } from '../nn/training.js';
 import { TrainingLayers } from '../nn/training.js';
 import type { Value } from '../onnx/nodes.js';
+import { bnDefaults } from '../ops/norm.js';
 import type { Parts } from '../parts/parts.js';
 import type { Tuples } from '../samplings/sampling.js';
-import { pack, unpack } from '../state/flat.js';
-import type { NetworkLayout } from '../state/state.js';
+import type { Packing } from '../state/packing.js';
+import { flatPacking } from '../state/packing.js';
+import type { NamedShape, NetworkLayout } from '../state/state.js';
 import { requireOutputs, requireTuples } from './returned.js';
 import { writePart } from './write-part.js';
 
@@ -21,7 +23,7 @@ export interface StepInputs {
   labels: Value;
   /** float32 of the shape that the sampling declares; null when it declares none. */
   uniforms: Value | null;
-  /** The flat parameters and running statistics. */
+  /** The parameters and running statistics, packed. */
   params: Value;
   buffers: Value;
   /** The state that the loss's parameters are in, by name. */
@@ -33,6 +35,8 @@ export interface StepParts extends Pick<Parts, 'loss' | 'sampling'> {
   /** Writes the layers: -> [N, embedDim], L2-normalized. */
   network: (layers: Layers) => Value;
   layout: NetworkLayout;
+  /** How `params` and `buffers` lie; flat unless given. */
+  packing?: Packing;
   mode: TrainingMode;
   batchK: number;
 }
@@ -40,9 +44,9 @@ export interface StepParts extends Pick<Parts, 'loss' | 'sampling'> {
 export interface StepOutputs extends LossOutputs {
   embeddings: Value;
   tuples: Tuples | null;
-  /** The flat running statistics after this batch. */
+  /** The running statistics after this batch, packed. */
   buffers: Value;
-  /** Flat, the tensors in it, and of those of the loss's parameters that learn, by name. */
+  /** Packed, the tensors in it, and of those of the loss's parameters that learn, by name. */
   gradient: { params: Value; tensors: Value[]; own: Record<string, Value> };
 }
 
@@ -54,17 +58,44 @@ function requireEmbeddings(g: GraphBuilder, loss: Value, embeddings: Value): voi
   );
 }
 
+/** The running statistics after a batch; those that no layer has renewed stay as they are. */
+function newBuffers(
+  g: GraphBuilder,
+  before: Value,
+  running: ReadonlyMap<string, Value>,
+  { newBuffers, statistics }: TrainingLayers,
+  { buffers }: NetworkLayout,
+  packing: Packing,
+): Value {
+  if (packing.renewal === 'each') {
+    const renewed = buffers.map(({ name }) => newBuffers.get(name) ?? running.get(name)!);
+    return packing.buffers.pack(g, renewed);
+  }
+  if (statistics.size === 0) return before;
+  const factorOf = ({ name }: NamedShape) => statistics.get(name)?.factor;
+  const batch = packing.buffers.pack(
+    g,
+    buffers.map(({ name }) => statistics.get(name)?.value ?? running.get(name)!),
+  );
+  return g.scope('renew', () => {
+    const kept = packing.buffers.fill(g, (spec) => (factorOf(spec) === undefined ? 1 : 1 - bnDefaults.momentum));
+    const taken = packing.buffers.fill(g, (spec) => factorOf(spec) ?? 0);
+    return g.op('Add', [g.op('Mul', [before, kept]), g.op('Mul', [batch, taken])]);
+  });
+}
+
 export function trainingStep(g: GraphBuilder, inputs: StepInputs, parts: StepParts): StepOutputs {
   const { labels, uniforms, own } = inputs;
   const { layout, network, sampling, loss: definition, mode, batchK } = parts;
+  const packing = parts.packing ?? flatPacking(layout);
 
   // Forward: every parameter learns, the running statistics are read and renewed.
-  const params = new Map([...unpack(g, inputs.params, layout.params)].map(([name, value]) => [name, g.watch(value)]));
-  const running = unpack(g, inputs.buffers, layout.buffers);
-  const layers = new TrainingLayers(g, new TensorMap(params, running), mode);
+  const unpacked = packing.params.unpack(g, inputs.params);
+  const params = new Map([...unpacked].map(([name, value]) => [name, g.watch(value)]));
+  const running = packing.buffers.unpack(g, inputs.buffers);
+  const layers = new TrainingLayers(g, new TensorMap(params, running), { ...mode, renewal: packing.renewal });
   const embeddings = network(layers);
-  const renewed = layout.buffers.map(({ name }) => layers.newBuffers.get(name) ?? running.get(name)!);
-  const buffers = pack(g, renewed);
+  const buffers = newBuffers(g, inputs.buffers, running, layers, layout, packing);
 
   // Which tuples the loss looks at; no gradient flows through the choice.
   const fixed = { embeddings: sampling ? g.scope('sampling', () => g.stopGradient(embeddings)) : embeddings, labels };
@@ -101,7 +132,8 @@ export function trainingStep(g: GraphBuilder, inputs: StepInputs, parts: StepPar
   const all = inPart('loss', () => g.untracked(() => gradients(g, outputs.loss, targets, called)));
   const tensors = all.slice(0, params.size);
   const ofOwn = Object.fromEntries(learning.map((name, i) => [name, all[params.size + i]!]));
-  return { ...outputs, embeddings, tuples, buffers, gradient: { params: pack(g, tensors), tensors, own: ofOwn } };
+  const gradient = { params: packing.params.pack(g, tensors), tensors, own: ofOwn };
+  return { ...outputs, embeddings, tuples, buffers, gradient };
 }
 
 /** Those of the tuples' tensors that depend on the batch, by name. */

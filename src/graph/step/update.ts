@@ -7,7 +7,7 @@ import type { Rule, Updated } from '../optimizers/rule.js';
 import { begin, scalarsOf, vectorsOf } from '../optimizers/rule.js';
 import type { TrainingOptions } from '../options.js';
 import type { StateParts } from '../parts/state.js';
-import type { NetworkLayout } from '../state/state.js';
+import type { Packing } from '../state/packing.js';
 import type { State } from './loop.js';
 import { writePart } from './write-part.js';
 
@@ -44,16 +44,17 @@ function beginOn(
  * The whole update: the network by its optimizer, each of the loss's parameters by its own. Call it before the network is
  * built, and what it returns with the gradient: see `Rule.begin`.
  *
+ * @param places the network's layout, or its vectors' as they are packed
  * @returns the new values of the state that changes, by name
  */
 export function beginUpdate(
   g: GraphBuilder,
   state: State,
-  layout: NetworkLayout,
+  places: Pick<Packing['places'], 'bodyCount' | 'paramCount'> & { row?: number },
   parts: StateParts,
   { backboneLrMult, clipNorm }: UpdateOptions,
 ): (inputs: UpdateInputs) => State {
-  const chain = [...clip(clipNorm), ...parts.optimizer, slowerBody(backboneLrMult, layout)];
+  const chain = [...clip(clipNorm), ...parts.optimizer, slowerBody(backboneLrMult, places)];
   const network = writePart(g, 'optimizer', 'optimizer', () => beginOn(g, chain, state, 'params', (name) => name));
   const learning = (parts.loss.parameters ?? []).filter(({ learns }) => learns);
   const own = learning.map(({ name, optimizer = parts.ownRules }) => {

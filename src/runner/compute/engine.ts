@@ -13,6 +13,8 @@ export type PlainTensors = Record<string, PlainTensor>;
 export interface SessionSettings {
   /** Whether memory of a run is kept for the next one. Default true. */
   enableCpuMemArena?: boolean;
+  /** What ONNX Runtime tells on standard error, from 0, where each node is placed, to 4, the default. */
+  logSeverityLevel?: 0 | 1 | 2 | 3 | 4;
 }
 
 /** The held tensor whose memory an output is written into: NAME for NAME_out. */

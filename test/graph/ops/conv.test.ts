@@ -156,13 +156,19 @@ describe('convolution', () => {
       }
     });
 
-    it(`${c.name}: every strategy has the same gradients`, async () => {
+    it(`${c.name}: every strategy has the same gradients, on every provider`, async () => {
       const [first, ...others] = strategiesFor(c);
       const reference = await tapeGradients(build(c, first), shapes, tensors);
-      for (const strategies of others) {
-        const gradients = await tapeGradients(build(c, strategies), shapes, tensors);
+      const trials = [
+        ...others.map((one) => [one, 'cpu'] as const),
+        ...strategiesFor(c).map((one) => [one, 'cuda'] as const),
+      ];
+      for (const [strategies, provider] of trials) {
+        const gradients = await tapeGradients(build(c, strategies), shapes, tensors, provider);
         gradients.forEach((gradient, i) =>
-          expect(relativeError(gradient, reference[i]!), JSON.stringify(strategies)).toBeLessThan(1e-5),
+          expect(relativeError(gradient, reference[i]!), `${provider}: ${JSON.stringify(strategies)}`).toBeLessThan(
+            1e-5,
+          ),
         );
       }
     });

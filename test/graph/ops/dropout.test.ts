@@ -3,12 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../../src/graph/builder/builder.js';
 import { encodeModel } from '../../../src/graph/onnx/schema.js';
 import { randomDropout } from '../../../src/graph/ops/dropout.js';
+import type { Provider } from '../../../src/graph/options.js';
 import { Philox } from '../../../src/graph/state/philox.js';
 import { expectGradients, runModel } from '../../helpers/graphs.js';
 
 /** Two layers of dropout on ones, so that the outputs are the factors. */
-async function factors(bytes: Uint8Array, probability: number, layers: number[]): Promise<number[][]> {
-  const g = new GraphBuilder();
+async function factors(
+  bytes: Uint8Array,
+  probability: number,
+  layers: number[],
+  provider: Provider = 'cpu',
+): Promise<number[][]> {
+  const g = new GraphBuilder(provider);
   const dropout = randomDropout(g.input('bytes', 'uint8', [bytes.length]), probability);
   layers.forEach((n, i) => {
     g.output(`y${i}`, dropout(g, g.constant('float32', [n], new Float32Array(n).fill(1))));
@@ -20,10 +26,11 @@ async function factors(bytes: Uint8Array, probability: number, layers: number[])
 describe('dropout', () => {
   it('keeps the elements whose byte is at least 256 p, and each layer takes the next bytes', async () => {
     const bytes = Uint8Array.of(0, 127, 128, 255, 128, 0);
-    expect(await factors(bytes, 0.5, [4, 2])).toEqual([
-      [0, 0, 2, 2],
-      [2, 0],
-    ]);
+    for (const provider of ['cpu', 'cuda'] as const)
+      expect(await factors(bytes, 0.5, [4, 2], provider)).toEqual([
+        [0, 0, 2, 2],
+        [2, 0],
+      ]);
   });
 
   it('rounds p to a multiple of 1/256 and scales by what that p leaves', async () => {

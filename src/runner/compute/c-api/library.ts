@@ -13,6 +13,8 @@ const files: Partial<Record<NodeJS.Platform, string>> = {
 
 /** The C API as it is called from here. */
 export interface Library {
+  /** koffi closes a library that nothing refers to, functions of it or not. */
+  handle: unknown;
   api: Functions;
   /** Shared by all sessions of the process, whoever opens them; ONNX Runtime keeps it until the process ends. */
   environment: Pointer;
@@ -28,19 +30,22 @@ const FATAL = 4;
 /** OrtArenaAllocator and OrtMemTypeDefault. */
 const [ARENA, DEFAULT] = [1, 0];
 
-async function loadLibrary(): Promise<Library> {
-  const file = path.join(bindingFolder, files[process.platform] ?? 'libonnxruntime.so.1');
+/** @param folder where it lies, with the providers that it finds beside itself */
+export async function loadLibrary(folder: string = bindingFolder): Promise<Library> {
+  const file = path.join(folder, files[process.platform] ?? 'libonnxruntime.so.1');
   if (!existsSync(file)) throw new Error(`${file} is missing`);
   // Only here: where it has no file for the system, importing it throws.
   const { default: koffi } = await import('koffi');
   const { apiVersion, filled, functionsOf } = await import('./functions.js');
   if (koffi.config().sync_stack_size !== stackBytes) koffi.config({ ...koffi.config(), sync_stack_size: stackBytes });
-  const base = koffi.load(file).func('OrtGetApiBase', 'void *', [])() as Pointer;
+  const handle = koffi.load(file);
+  const base = handle.func('OrtGetApiBase', 'void *', [])() as Pointer;
   const getApi = koffi.decode(base, 'void *') as Pointer;
   const found = koffi.call(getApi, koffi.proto('void *', ['uint32_t']), apiVersion) as Pointer;
   if (found === null) throw new Error(`${file} does not have version ${apiVersion} of the C API`);
   const api = functionsOf(found);
   return {
+    handle,
     api,
     environment: filled(api.CreateEnv, FATAL, 'dws'),
     memory: filled(api.CreateCpuMemoryInfo, ARENA, DEFAULT),

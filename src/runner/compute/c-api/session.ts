@@ -143,12 +143,15 @@ export async function openSession(
   library: Library,
   model: Uint8Array,
   device: DeviceOptions,
-  { enableCpuMemArena = true }: SessionSettings = {},
+  { enableCpuMemArena = true, ...settings }: SessionSettings = {},
 ): Promise<EngineSession> {
   const { api, environment } = library;
   const options = filled(api.CreateSessionOptions);
   try {
-    const { intraOpNumThreads, interOpNumThreads, enableMemPattern, logSeverityLevel } = sessionSettings(device);
+    const { intraOpNumThreads, interOpNumThreads, enableMemPattern, logSeverityLevel } = {
+      ...sessionSettings(device),
+      ...settings,
+    };
     api.SetIntraOpNumThreads(options, intraOpNumThreads);
     api.SetInterOpNumThreads(options, interOpNumThreads);
     api.SetSessionLogSeverityLevel(options, logSeverityLevel);

@@ -1,0 +1,111 @@
+/**
+ * npm run bench -- cuda [--models resnet18,...] [--optimizers sgd,adam] [--feat-dim 512] [--size 224] [--batch 80] [--only-table]
+ *
+ * Trainings on a pretend device: the stock ONNX Runtime and its real CUDA provider, on libraries of our own in place of CUDA's, cuBLAS's
+ * and cuDNN's, which do nothing and write down what they are asked for. So what it tells needs no GPU: nodes left to the CPU, copies,
+ * launches, waits and the host's own time; not results, not a GPU's time, not whether cuDNN has a plan. Linux on x64, with gcc.
+ *
+ * Prints Markdown; exit code 1 when a bound does not hold.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { backbones } from '../../src/graph/models/index.js';
+import type { OptimizerName, TrainingOptions } from '../../src/graph/options.js';
+import { benchOptions } from '../training.js';
+import type { Counts } from './log.js';
+import { countsAfterMarks, perStep, placements } from './log.js';
+import type { PretendDevice } from './setup.js';
+import { setUpPretendDevice } from './setup.js';
+import type { Traced } from './runs.js';
+import { runs } from './runs.js';
+
+const child = fileURLToPath(new URL('trace.ts', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+interface Step extends Counts {
+  /** Nodes of the Loop that ONNX Runtime placed on the CPU. */
+  onCpu: string[];
+  /** Copied to the device beyond what the step is given. */
+  tables: number;
+  /** Of the host, from run to run of the same session. */
+  milliseconds: number;
+  /** What a run copies beside its steps: the state, there and back. */
+  perRun: { toDevice: number; toHost: number };
+}
+
+/** What has to hold, and the words for it. */
+const bounds: readonly (readonly [what: string, holds: (step: Step) => boolean])[] = [
+  ['nodes of the loop on the CPU', ({ onCpu }) => onCpu.length === 0],
+  ['more than 1 MB copied beside the inputs', ({ tables }) => tables <= 1e6],
+  ['more than one wait a step', ({ synchronizations }) => synchronizations <= 1],
+  ['launches that no device takes', ({ impossible }) => impossible.length === 0],
+];
+
+async function traced(device: PretendDevice, options: TrainingOptions): Promise<Step> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'dws-cuda-'));
+  const log = path.join(folder, 'log');
+  const env = { ...process.env, LD_LIBRARY_PATH: device.libraries, PRETEND_CUDA_LOG: log };
+  const args = ['--import', 'tsx', child, device.onnxruntime, device.libraries, JSON.stringify(options)];
+  try {
+    const output = await promisify(execFile)(process.execPath, args, { cwd: root, env, maxBuffer: 2 ** 28 });
+    const { inputBytes, milliseconds } = JSON.parse(output.stdout) as Traced;
+    const [, few, many] = countsAfterMarks(await readFile(log, 'utf8'), 'run') as [Counts, Counts, Counts];
+    const more = runs[2] - runs[1];
+    const step = perStep(few, many, more);
+    return {
+      ...step,
+      onCpu: (placements(output.stderr)['CPUExecutionProvider'] ?? []).filter((node) => node.includes('Loop/')),
+      tables: step.toDevice - inputBytes,
+      milliseconds: (milliseconds[2]! - milliseconds[1]!) / more,
+      perRun: {
+        toDevice: few.toDevice - runs[1] * step.toDevice,
+        toHost: few.toHost - runs[1] * step.toHost,
+      },
+    };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(2);
+
+export async function benchCuda(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      models: { type: 'string', default: Object.keys(backbones).join() },
+      optimizers: { type: 'string', default: 'sgd,adam' },
+      'feat-dim': { type: 'string', default: '512' },
+      size: { type: 'string' },
+      batch: { type: 'string', default: '80' },
+    },
+  });
+  const device = setUpPretendDevice();
+  const [batchSize, featDim] = [Number(values.batch), Number(values['feat-dim'])];
+  const broken: string[] = [];
+  console.log(`batch ${batchSize}, --feat-dim ${featDim}; a step:\n`);
+  console.log(
+    '| model | optimizer | nodes on the CPU | tables, MB | launches | cuBLAS, cuDNN | waits | host, ms | a run: state there, back, MB |',
+  );
+  console.log('|---|---|---:|---:|---:|---:|---:|---:|---:|');
+  for (const model of values.models.split(','))
+    for (const optimizer of values.optimizers.split(',') as OptimizerName[]) {
+      const imageSize = Number(values.size ?? (model === 'inception_v3' ? 299 : 224));
+      const sizes = { imageSize, batchSize, batchK: 5, classes: 100 };
+      const options = { ...benchOptions({ model, optimizer, provider: 'cuda', ...sizes }), featDim };
+      const step = await traced(device, options);
+      const cells = [
+        ...[model, optimizer, step.onCpu.length, megabytes(step.tables), step.launches, step.libraryCalls],
+        ...[step.synchronizations, step.milliseconds.toFixed(1)],
+        `${megabytes(step.perRun.toDevice)}, ${megabytes(step.perRun.toHost)}`,
+      ];
+      console.log(`| ${cells.join(' | ')} |`);
+      for (const [what, holds] of bounds) if (!holds(step)) broken.push(`${model}, ${optimizer}: ${what}`);
+      for (const detail of [...step.onCpu, ...step.impossible].slice(0, 3)) console.log(`<!-- ${detail} -->`);
+    }
+  if (broken.length > 0) throw new Error(`bounds that do not hold:\n  ${broken.join('\n  ')}`);
+}

@@ -1,0 +1,55 @@
+/**
+ * Child of `bench -- cuda`: runs a training on the pretend device.
+ *
+ *   trace.ts FOLDER LIBRARIES OPTIONS
+ *
+ * with ONNX Runtime in FOLDER, the device's libraries in LIBRARIES and a training's options as JSON. Marks in the device's log where each
+ * run begins; prints what a step's inputs hold, in bytes, and the time of the last run.
+ */
+import path from 'node:path';
+import koffi from 'koffi';
+import { buildTrainLoop } from '../../src/graph/artifacts/artifacts.js';
+import type { TrainingOptions } from '../../src/graph/options.js';
+import { Philox } from '../../src/graph/state/philox.js';
+import type { PlainTensor, PlainTensors } from '../../src/runner/compute/engine.js';
+import { loadLibrary } from '../../src/runner/compute/c-api/library.js';
+import { openSession } from '../../src/runner/compute/c-api/session.js';
+import type { Traced } from './runs.js';
+import { runs } from './runs.js';
+import { initialFeeds, madeUpSteps } from '../training.js';
+
+/** Zeros for as many steps: nothing is computed of them. */
+function repeated(one: PlainTensors, steps: number): PlainTensors {
+  const tensors = Object.entries(one).map(([name, { data, dims }]): [string, PlainTensor] => {
+    const array = data.constructor as new (length: number) => PlainTensor['data'];
+    return [name, { data: new array(steps * data.length), dims: [steps, ...dims.slice(1)] }];
+  });
+  return Object.fromEntries(tensors);
+}
+
+async function trace(folder: string, libraries: string, options: TrainingOptions): Promise<Traced> {
+  const library = await loadLibrary(folder);
+  const handle = koffi.load(path.join(libraries, 'libcudart.so.13'));
+  const mark = handle.func('void pretend_mark(const char *)');
+  mark('open');
+  const device = { device: 'cuda', deviceId: 0, threads: 1 } as const;
+  const session = await openSession(library, buildTrainLoop(options), device, { logSeverityLevel: 0 });
+  const state = initialFeeds(options);
+  const milliseconds: number[] = [];
+  const one = madeUpSteps(options, 1, new Philox(0, 'sampling'));
+  for (const steps of runs) {
+    const given = repeated(one, steps);
+    mark('run');
+    const started = performance.now();
+    await session.run({ ...given, ...state }, state);
+    milliseconds.push(performance.now() - started);
+  }
+  mark('end');
+  await session.release();
+  handle.unload();
+  const inputBytes = Object.values(one).reduce((sum, { data }) => sum + data.byteLength, 0);
+  return { inputBytes, milliseconds, parameters: state['params']!.data.length };
+}
+
+const [folder, libraries, options] = process.argv.slice(2) as [string, string, string];
+console.log(JSON.stringify(await trace(folder, libraries, JSON.parse(options) as TrainingOptions)));
