@@ -8,6 +8,7 @@ import { encodeModel } from '../../graph/onnx/schema.js';
 import type { Provider } from '../../graph/options.js';
 import { UserError } from '../base/errors.js';
 import type { DeviceOptions } from '../options/run-options.js';
+import { cudaError } from './cuda-words.js';
 import { bindingFolder, packageFolder } from './onnxruntime-folder.js';
 
 type SessionOptions = InferenceSession.SessionOptions;
@@ -98,6 +99,8 @@ async function probe(device: DeviceOptions): Promise<void> {
     await session.release();
     if (y!.data[0] !== 20) throw new Error(`2 (1 + 2 + 3 + 4) came out as ${String(y!.data[0])}`);
   } catch (error) {
+    const lack = cudaError(error, device);
+    if (lack) throw lack;
     const which = device.device === 'cuda' ? ` on CUDA device ${device.deviceId}` : '';
     const { advice } = providerTable[device.device];
     const message = `--device ${device.device}: ONNX Runtime can't open a session${which}: ${firstLine(error)}\n${advice}`;
@@ -110,6 +113,9 @@ export async function explainFailure<Session>(device: DeviceOptions, open: () =>
   try {
     return await open();
   } catch (error) {
+    // The C API names what can't be loaded, the binding that probes does not.
+    const lack = cudaError(error, device);
+    if (lack) throw lack;
     await probe(device);
     throw error;
   }
