@@ -231,9 +231,12 @@ describe.runIf(process.platform === 'linux')('where there is less than usual', (
     );
   });
 
-  it('too few open files are told', async () => {
+  it.each([
+    ['by what every command loads', '--version', 40],
+    ['by what a command loads when it runs', 'report none', 64],
+  ])('too few open files are told, %s', async (_, command, files) => {
     expectRefusal(
-      await inFolder('--version', { ulimit: '-n 64' }),
+      await inFolder(command, { ulimit: `-n ${files}` }),
       /^dws: too many open files \(EMFILE\).*ulimit -n 1024$/m,
     );
   });
