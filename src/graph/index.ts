@@ -84,6 +84,7 @@ export type { StateParts, StateTensor } from './parts/state.js';
 export { stateTensors } from './parts/state.js';
 export { describeNetwork, describeState, initialState } from './step/describe.js';
 export { pack, unpack } from './state/flat.js';
+export type { Packing, VectorPacking } from './state/packing.js';
 export type { ImageInput } from './artifacts/artifacts.js';
 export { buildEvalModel, buildOptimizerModel, buildTrainingModel, buildTrainLoop } from './artifacts/artifacts.js';
 export { buildExportModel } from './artifacts/export.js';
