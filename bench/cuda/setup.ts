@@ -39,32 +39,26 @@ const libraries: readonly (readonly [name: string, source: string | null])[] = [
   ['libcufft.so.12', null],
 ];
 
-const newest = (folder: string): number =>
-  Math.max(...readdirSync(folder).map((name) => statSync(path.join(folder, name)).mtimeMs));
+const modified = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 /** Compiles the libraries. @throws Error where there is no C compiler */
 function buildLibraries(): string {
   const folder = path.join(cache, 'device');
-  if (existsSync(folder) && newest(folder) > newest(sources)) return folder;
+  const newest = Math.max(...readdirSync(sources).map((name) => modified(path.join(sources, name))));
+  if (libraries.every(([name]) => modified(path.join(folder, name)) > newest)) return folder;
   mkdirSync(folder, { recursive: true });
+  const cudart = path.join(folder, libraries[0]![0]);
   for (const [name, source] of libraries) {
-    const versions = path.join(folder, `${name}.map`);
+    const file = path.join(folder, name);
+    const versions = `${file}.map`;
     // The provider looks for symbols of the version that the library's name is.
     writeFileSync(versions, `${name} { global: *; };`);
-    const linked = source === null || source === 'cudart.c' ? ['-lpthread'] : [path.join(folder, 'libcudart.so.13')];
+    const flags = ['-std=gnu17', '-w', '-O1', '-fPIC', '-shared', `-Wl,-soname,${name}`];
     const input = source === null ? ['-x', 'c', '/dev/null'] : [path.join(sources, source)];
-    const flags = [
-      '-std=gnu17',
-      '-w',
-      '-O1',
-      '-fPIC',
-      '-shared',
-      `-Wl,-soname,${name}`,
-      `-Wl,--version-script=${versions}`,
-    ];
-    execFileSync('gcc', [...flags, '-o', path.join(folder, name), ...input, ...(source === null ? [] : linked)], {
-      stdio: 'inherit',
-    });
+    // cudart keeps the log that the others write into.
+    const linked = file === cudart ? ['-lpthread'] : source === null ? [] : [cudart];
+    const args = [...flags, `-Wl,--version-script=${versions}`, '-o', file, ...input, ...linked];
+    execFileSync('gcc', args, { stdio: 'inherit' });
     rmSync(versions);
   }
   return folder;
@@ -79,10 +73,9 @@ function installProvider(): string {
   mkdirSync(partial, { recursive: true });
   const { name, version, sha256, files } = provider;
   console.error(`taking ${name}@${version} from the npm registry (179 MB) ...`);
-  execFileSync('npm', ['pack', '--silent', `${name}@${version}`], {
-    cwd: partial,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  // The project's own .npmrc names a destination that is never there.
+  const args = ['pack', `${name}@${version}`, '--loglevel', 'error', '--pack-destination', partial];
+  execFileSync('npm', args, { cwd: partial, stdio: ['ignore', 'ignore', 'inherit'] });
   const archive = readdirSync(partial).find((file) => file.endsWith('.tgz'))!;
   const found = createHash('sha256')
     .update(readFileSync(path.join(partial, archive)))
