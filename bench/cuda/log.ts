@@ -2,10 +2,9 @@
 
 export interface Counts {
   launches: number;
-  /** Host to device and back, in bytes, and how often. */
+  /** Copied from host to device and back, in bytes. */
   toDevice: number;
   toHost: number;
-  copies: number;
   synchronizations: number;
   /** Of cuBLAS and cuDNN, which launch kernels of their own. */
   libraryCalls: number;
@@ -17,7 +16,6 @@ const none = (): Counts => ({
   launches: 0,
   toDevice: 0,
   toHost: 0,
-  copies: 0,
   synchronizations: 0,
   libraryCalls: 0,
   impossible: [],
@@ -31,7 +29,6 @@ function count(counts: Counts, [call = '', ...fields]: string[]): void {
     const [way, bytes] = [fields[0], Number(fields[1])];
     if (way === 'H2D') counts.toDevice += bytes;
     if (way === 'D2H') counts.toHost += bytes;
-    if (way === 'H2D' || way === 'D2H') counts.copies++;
   } else if (call.startsWith('sync')) counts.synchronizations++;
   else if (['gemm', 'cublas', 'cudnn'].includes(call)) counts.libraryCalls++;
 }

@@ -1,5 +1,5 @@
 /**
- * npm run bench -- cuda [--models resnet18,...] [--optimizers sgd,adam] [--feat-dim 512] [--size 224] [--batch 80] [--only-table]
+ * npm run bench -- cuda [--models resnet18,...] [--optimizers sgd,adam] [--feat-dim 512] [--size 224] [--batch 80]
  *
  * Trainings on a pretend device: the stock ONNX Runtime and its real CUDA provider, on libraries of our own in place of CUDA's, cuBLAS's
  * and cuDNN's, which do nothing and write down what they are asked for. So what it tells needs no GPU: nodes left to the CPU, copies,

@@ -9,5 +9,4 @@ export interface Traced {
   inputBytes: number;
   /** Of each run. */
   milliseconds: number[];
-  parameters: number;
 }

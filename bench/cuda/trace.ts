@@ -48,7 +48,7 @@ async function trace(folder: string, libraries: string, options: TrainingOptions
   await session.release();
   handle.unload();
   const inputBytes = Object.values(one).reduce((sum, { data }) => sum + data.byteLength, 0);
-  return { inputBytes, milliseconds, parameters: state['params']!.data.length };
+  return { inputBytes, milliseconds };
 }
 
 const [folder, libraries, options] = process.argv.slice(2) as [string, string, string];

@@ -98,19 +98,25 @@ function shiftBySlices(g: Nodes, x: Value, windows: Windows, order: Order): Valu
   return shifts.length === 1 ? shifts[0]! : g.op('Concat', shifts, { axis: order.axis });
 }
 
+/** The pixel of an image that a tap sees at the p-th position of the window, by rows; undefined beside the image. */
+function pixelAt({ before, out, stride }: Windows, [height, width]: Pair, [i, j]: Pair, p: number): number | undefined {
+  const row = Math.floor(p / out[1]) * stride[0] + i - before[0];
+  const column = (p % out[1]) * stride[1] + j - before[1];
+  return row >= 0 && row < height && column >= 0 && column < width ? row * width + column : undefined;
+}
+
 /** All shifts of all images as one product with a matrix of zeros and ones, [H * W, taps * out_h * out_w]: exact. */
 function shiftByMatrix(g: Nodes, x: Value, windows: Windows, order: Order): Value {
-  const { before, out, stride, kernel } = windows;
+  const { out, kernel } = windows;
   const [channels, batch, height, width] = x.shape as [number, number, number, number];
   const count = kernel[0] * kernel[1];
   const positions = out[0] * out[1];
   const matrix = new Float32Array(height * width * count * positions);
-  taps(windows, order).forEach(([i, j], tap) => {
+  const size: Pair = [height, width];
+  taps(windows, order).forEach((place, tap) => {
     for (let p = 0; p < positions; p++) {
-      const row = Math.floor(p / out[1]) * stride[0] + i - before[0];
-      const column = (p % out[1]) * stride[1] + j - before[1];
-      if (row < 0 || row >= height || column < 0 || column >= width) continue;
-      matrix[((row * width + column) * count + tap) * positions + p] = 1;
+      const pixel = pixelAt(windows, size, place, p);
+      if (pixel !== undefined) matrix[(pixel * count + tap) * positions + p] = 1;
     }
   });
   const pixels = g.op('Reshape', [x, g.ints([channels * batch, height * width])]);
@@ -123,22 +129,28 @@ function shiftByMatrix(g: Nodes, x: Value, windows: Windows, order: Order): Valu
 const tables = new WeakMap<Nodes, Map<string, Value>>();
 
 /** Where each element of the shifted copies of a channel [N * H * W] lies in it; behind it for what lies outside. */
-function tableOf(g: Nodes, [batch, height, width]: readonly number[], windows: Windows, order: Order): Value {
+function tableOf(
+  g: Nodes,
+  [batch, height, width]: readonly [number, number, number],
+  windows: Windows,
+  order: Order,
+): Value {
   const { before, out, stride, kernel, dilation } = windows;
   const key = [batch, height, width, before, out, stride, kernel, dilation, order.reversed].join();
   const known = tables.get(g) ?? new Map<string, Value>();
   tables.set(g, known);
   const found = known.get(key);
   if (found) return found;
-  const places = new Int32Array(kernel[0] * kernel[1] * batch! * out[0] * out[1]);
+  const positions = out[0] * out[1];
+  const size: Pair = [height, width];
+  const image = height * width;
+  const places = new Int32Array(kernel[0] * kernel[1] * batch * positions);
   let at = 0;
-  for (const [i, j] of taps(windows, order))
-    for (let image = 0; image < batch!; image++)
-      for (let p = 0; p < out[0] * out[1]; p++) {
-        const row = Math.floor(p / out[1]) * stride[0] + i - before[0];
-        const column = (p % out[1]) * stride[1] + j - before[1];
-        const isInside = row >= 0 && row < height! && column >= 0 && column < width!;
-        places[at++] = isInside ? (image * height! + row) * width! + column : batch! * height! * width!;
+  for (const place of taps(windows, order))
+    for (let n = 0; n < batch; n++)
+      for (let p = 0; p < positions; p++) {
+        const pixel = pixelAt(windows, size, place, p);
+        places[at++] = pixel === undefined ? batch * image : n * image + pixel;
       }
   const table = g.constant('int32', [places.length], places);
   known.set(key, table);

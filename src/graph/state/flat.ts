@@ -14,9 +14,23 @@ export function unpack(g: GraphBuilder, vector: Value, specs: readonly NamedShap
   });
 }
 
+/** Matrices first, for the order in which to write what follows each tensor: see `pack`. */
+export const matricesFirst = <T>(items: readonly T[], isMatrix: (item: T) => boolean): T[] =>
+  [true, false].flatMap((matrices) => items.filter((item) => isMatrix(item) === matrices));
+
 /** Tensors in the order in which to write what follows each of them, see `pack`. */
 export const packOrder = (tensors: readonly Value[]): Value[] =>
-  [true, false].flatMap((isMatrix) => tensors.filter(({ shape }) => (shape.length === 2) === isMatrix));
+  matricesFirst(tensors, ({ shape }) => shape.length === 2);
+
+/** Tensors one after the other, each reshaped to `shape` before; written in the order that `pack` tells of. */
+export function joinReshaped(g: GraphBuilder, tensors: readonly Value[], shape: readonly number[]): Value {
+  const reshaped = new Map(packOrder(tensors).map((tensor) => [tensor, g.op('Reshape', [tensor, g.ints(shape)])]));
+  return g.op(
+    'Concat',
+    tensors.map((tensor) => reshaped.get(tensor)!),
+    { axis: 0 },
+  );
+}
 
 /**
  * Joins tensors to a flat vector.
@@ -28,12 +42,5 @@ export const packOrder = (tensors: readonly Value[]): Value[] =>
  */
 export function pack(g: GraphBuilder, tensors: readonly Value[]): Value {
   if (!tensors.length) return g.constant('float32', [0], []);
-  return g.scope('pack', () => {
-    const vectors = new Map(packOrder(tensors).map((tensor) => [tensor, g.op('Reshape', [tensor, g.ints([-1])])]));
-    return g.op(
-      'Concat',
-      tensors.map((tensor) => vectors.get(tensor)!),
-      { axis: 0 },
-    );
-  });
+  return g.scope('pack', () => joinReshaped(g, tensors, [-1]));
 }

@@ -1,30 +1,28 @@
 /** How the state's vectors lie while steps are taken: flat, as checkpoints have them, or in rows where that saves copies. */
 import type { GraphBuilder } from '../builder/builder.js';
 import type { Value } from '../onnx/nodes.js';
-import { elementCount } from '../onnx/types.js';
 import type { Provider } from '../options.js';
 import { pack, unpack } from './flat.js';
-import { packRows, rowLayout, unpackRows } from './rows.js';
+import { fillRows, packRows, rowLayout, unpackRows } from './rows.js';
 import { fromRuns, runsOf, toRuns } from './runs.js';
 import type { NamedShape, NetworkLayout } from './state.js';
 
 export interface VectorPacking {
-  /** Length of the vector in a step. */
-  count: number;
   /** Into its tensors, by name, in the order of the layout. */
   unpack(g: GraphBuilder, vector: Value): Map<string, Value>;
   /** Of all of its tensors, in the order of the layout. */
   pack(g: GraphBuilder, tensors: readonly Value[]): Value;
-  /** A constant of the vector's layout, the same value throughout each tensor; zeros between them. */
-  fill(g: GraphBuilder, valueOf: (spec: NamedShape) => number): Value;
+  /**
+   * A constant of the vector's layout, the same value throughout each tensor; zeros between them. There where running statistics are
+   * renewed as one vector, see `TrainingMode`.
+   */
+  fill?(g: GraphBuilder, valueOf: (spec: NamedShape) => number): Value;
   /** From the flat vector, and back to it: once a run. */
   enter(g: GraphBuilder, flat: Value): Value;
   leave(g: GraphBuilder, vector: Value): Value;
 }
 
 export interface Packing {
-  /** How running statistics are renewed: see `TrainingMode`. */
-  renewal: 'each' | 'together';
   /** Of `params`, and of what the optimizer keeps beside them. */
   params: VectorPacking;
   buffers: VectorPacking;
@@ -34,25 +32,7 @@ export interface Packing {
 
 const same = (_g: GraphBuilder, vector: Value): Value => vector;
 
-/** @param blocks tensors that lie next to each other, and how long they are with what is behind them */
-function filled(
-  g: GraphBuilder,
-  blocks: readonly { specs: readonly NamedShape[]; padded: number }[],
-  valueOf: (spec: NamedShape) => number,
-): Value {
-  const values = new Float32Array(blocks.reduce((sum, { padded }) => sum + padded, 0));
-  let begin = 0;
-  for (const { specs, padded } of blocks) {
-    let at = begin;
-    for (const spec of specs) values.fill(valueOf(spec), at, (at += elementCount(spec.shape)));
-    begin += padded;
-  }
-  return g.constant('float32', [values.length], values);
-}
-
-const flatVector = (specs: readonly NamedShape[], count: number): VectorPacking => ({
-  count,
-  fill: (g, valueOf) => filled(g, [{ specs, padded: count }], valueOf),
+const flatVector = (specs: readonly NamedShape[]): VectorPacking => ({
   unpack: (g, vector) => unpack(g, vector, specs),
   pack,
   enter: same,
@@ -60,10 +40,9 @@ const flatVector = (specs: readonly NamedShape[], count: number): VectorPacking 
 });
 
 /** State as checkpoints have it. */
-export const flatPacking = ({ params, buffers, paramCount, bufferCount, bodyCount }: NetworkLayout): Packing => ({
-  renewal: 'each',
-  params: flatVector(params, paramCount),
-  buffers: flatVector(buffers, bufferCount),
+export const flatPacking = ({ params, buffers, paramCount, bodyCount }: NetworkLayout): Packing => ({
+  params: flatVector(params),
+  buffers: flatVector(buffers),
   places: { bodyCount, paramCount, row: 1 },
 });
 
@@ -71,8 +50,7 @@ function rowVector(specs: readonly NamedShape[], bodyCount = 0) {
   const layout = rowLayout(specs, bodyCount);
   const runs = runsOf(specs);
   const vector: VectorPacking = {
-    count: layout.count,
-    fill: (g, valueOf) => filled(g, layout.blocks, valueOf),
+    fill: (g, valueOf) => fillRows(g, layout, valueOf),
     unpack: (g, vector) => unpackRows(g, vector, layout),
     pack: (g, tensors) => packRows(g, tensors, layout),
     enter: (g, flat) => packRows(g, fromRuns(g, flat, runs), layout),
@@ -85,7 +63,7 @@ function rowVector(specs: readonly NamedShape[], bodyCount = 0) {
 export function rowPacking({ params, buffers, bodyCount }: NetworkLayout): Packing {
   const { vector, layout } = rowVector(params, bodyCount);
   const places = { bodyCount: layout.bodyCount, paramCount: layout.count, row: layout.row };
-  return { renewal: 'together', params: vector, buffers: rowVector(buffers).vector, places };
+  return { params: vector, buffers: rowVector(buffers).vector, places };
 }
 
 const packings: Record<Provider, (layout: NetworkLayout) => Packing> = {

@@ -10,7 +10,7 @@ import type { GraphBuilder } from '../builder/builder.js';
 import type { Value } from '../onnx/nodes.js';
 import { fixed } from '../onnx/nodes.js';
 import { elementCount, greatestDivisor } from '../onnx/types.js';
-import { packOrder } from './flat.js';
+import { joinReshaped, matricesFirst } from './flat.js';
 import type { NamedShape } from './state.js';
 
 /** Rows of a vector, about: 128 KiB for the places of each Split and Concat. */
@@ -43,11 +43,9 @@ export interface RowLayout {
 
 const size = ({ shape }: NamedShape): number => elementCount(shape);
 const total = (specs: readonly NamedShape[]): number => specs.reduce((sum, spec) => sum + size(spec), 0);
-const upTo = (count: number, multiple: number): number => Math.ceil(count / multiple) * multiple;
-/** @param bodyCount where a new row begins, so that what is in front can be told from what is behind */
-export function rowLayout(specs: readonly NamedShape[], bodyCount = 0): RowLayout {
-  let row = shortestRow;
-  while (total(specs) > row * mostRows) row *= 2;
+
+/** @param first the place of the first one among all tensors */
+function blocksOf(specs: readonly NamedShape[], row: number, first: number): Block[] {
   const isOwn = (spec: NamedShape) => size(spec) % row === 0 || size(spec) >= ownRows * row;
   const blocks: Block[] = [];
   const begin = (): Block => {
@@ -56,22 +54,33 @@ export function rowLayout(specs: readonly NamedShape[], bodyCount = 0): RowLayou
     return block;
   };
   let open: Block | undefined;
-  let [place, body] = [0, 0];
-  specs.forEach((spec, at) => {
-    if (place === bodyCount) {
-      open = undefined;
-      body = blocks.reduce((sum, { elements }) => sum + upTo(elements, row), 0);
-    }
+  specs.forEach((spec, i) => {
     const isFull = open && (open.specs.length === shared.tensors || open.elements + size(spec) > shared.rows * row);
     const block = isOwn(spec) ? begin() : open && !isFull ? open : (open = begin());
     block.specs.push(spec);
-    block.at.push(at);
+    block.at.push(first + i);
     block.elements += size(spec);
-    place += size(spec);
+    block.padded = Math.ceil(block.elements / row) * row;
   });
-  for (const block of blocks) block.padded = upTo(block.elements, row);
-  const count = blocks.reduce((sum, { padded }) => sum + padded, 0);
-  return { row, blocks, count, bodyCount: place === bodyCount ? count : body };
+  return blocks;
+}
+
+/** How many of the first tensors have `count` elements. */
+function tensorsOf(specs: readonly NamedShape[], count: number): number {
+  let elements = 0;
+  const end = specs.findIndex((spec) => (elements += size(spec)) > count);
+  return end < 0 ? specs.length : end;
+}
+
+/** @param bodyCount where a new row begins, so that what is in front can be told from what is behind */
+export function rowLayout(specs: readonly NamedShape[], bodyCount = 0): RowLayout {
+  let row = shortestRow;
+  while (total(specs) > row * mostRows) row *= 2;
+  const bodyTensors = tensorsOf(specs, bodyCount);
+  const body = blocksOf(specs.slice(0, bodyTensors), row, 0);
+  const rest = blocksOf(specs.slice(bodyTensors), row, bodyTensors);
+  const length = (blocks: readonly Block[]) => blocks.reduce((sum, { padded }) => sum + padded, 0);
+  return { row, blocks: [...body, ...rest], count: length(body) + length(rest), bodyCount: length(body) };
 }
 
 const inRows = (g: GraphBuilder, vector: Value, row: number): Value => g.op('Reshape', [vector, g.ints([-1, row])]);
@@ -89,15 +98,7 @@ export function cut(g: GraphBuilder, vector: Value, sizes: readonly number[]): V
 export function join(g: GraphBuilder, tensors: readonly Value[]): Value {
   if (tensors.length === 1) return flat(g, tensors[0]!);
   const row = tensors.map(({ shape }) => elementCount(fixed(shape))).reduce(greatestDivisor);
-  const rows = new Map(packOrder(tensors).map((tensor) => [tensor, inRows(g, tensor, row)]));
-  return flat(
-    g,
-    g.op(
-      'Concat',
-      tensors.map((tensor) => rows.get(tensor)!),
-      { axis: 0 },
-    ),
-  );
+  return flat(g, joinReshaped(g, tensors, [-1, row]));
 }
 
 /** Cuts a vector of rows into its tensors, by name and in the order of the layout. */
@@ -133,19 +134,27 @@ export function packRows(g: GraphBuilder, tensors: readonly Value[], { blocks }:
     const parts = blocks.map((block) => ({ ...block, own: block.at.map((at) => tensors[at]!) }));
     const isMatrix = ({ own }: { own: Value[] }) => own.length === 1 && own[0]!.shape.length === 2;
     const written = new Map(
-      [true, false].flatMap((matrices) =>
-        parts
-          .filter((part) => isMatrix(part) === matrices)
-          .map((part) => {
-            const joined = join(g, part.own);
-            const missing = part.padded - part.elements;
-            return [part, missing === 0 ? joined : g.op('Pad', [joined, g.ints([0, missing])])] as const;
-          }),
-      ),
+      matricesFirst(parts, isMatrix).map((part) => {
+        const joined = join(g, part.own);
+        const missing = part.padded - part.elements;
+        return [part, missing === 0 ? joined : g.op('Pad', [joined, g.ints([0, missing])])];
+      }),
     );
     return join(
       g,
       parts.map((part) => written.get(part)!),
     );
   });
+}
+
+/** A constant vector of rows: the same value throughout each tensor, zeros between them. */
+export function fillRows(g: GraphBuilder, { blocks, count }: RowLayout, valueOf: (spec: NamedShape) => number): Value {
+  const values = new Float32Array(count);
+  let begin = 0;
+  for (const { specs, padded } of blocks) {
+    let at = begin;
+    for (const spec of specs) values.fill(valueOf(spec), at, (at += size(spec)));
+    begin += padded;
+  }
+  return g.constant('float32', [count], values);
 }

@@ -12,7 +12,7 @@ import type { Value } from '../onnx/nodes.js';
 import { bnDefaults } from '../ops/norm.js';
 import type { Parts } from '../parts/parts.js';
 import type { Tuples } from '../samplings/sampling.js';
-import type { Packing } from '../state/packing.js';
+import type { Packing, VectorPacking } from '../state/packing.js';
 import { flatPacking } from '../state/packing.js';
 import type { NamedShape, NetworkLayout } from '../state/state.js';
 import { requireOutputs, requireTuples } from './returned.js';
@@ -64,22 +64,21 @@ function newBuffers(
   before: Value,
   running: ReadonlyMap<string, Value>,
   { newBuffers, statistics }: TrainingLayers,
-  { buffers }: NetworkLayout,
-  packing: Packing,
+  { pack, fill }: VectorPacking,
 ): Value {
-  if (packing.renewal === 'each') {
-    const renewed = buffers.map(({ name }) => newBuffers.get(name) ?? running.get(name)!);
-    return packing.buffers.pack(g, renewed);
+  if (!fill) {
+    const renewed = [...running].map(([name, old]) => newBuffers.get(name) ?? old);
+    return pack(g, renewed);
   }
   if (statistics.size === 0) return before;
   const factorOf = ({ name }: NamedShape) => statistics.get(name)?.factor;
-  const batch = packing.buffers.pack(
+  const batch = pack(
     g,
-    buffers.map(({ name }) => statistics.get(name)?.value ?? running.get(name)!),
+    [...running].map(([name, old]) => statistics.get(name)?.value ?? old),
   );
   return g.scope('renew', () => {
-    const kept = packing.buffers.fill(g, (spec) => (factorOf(spec) === undefined ? 1 : 1 - bnDefaults.momentum));
-    const taken = packing.buffers.fill(g, (spec) => factorOf(spec) ?? 0);
+    const kept = fill(g, (spec) => (factorOf(spec) === undefined ? 1 : 1 - bnDefaults.momentum));
+    const taken = fill(g, (spec) => factorOf(spec) ?? 0);
     return g.op('Add', [g.op('Mul', [before, kept]), g.op('Mul', [batch, taken])]);
   });
 }
@@ -93,9 +92,10 @@ export function trainingStep(g: GraphBuilder, inputs: StepInputs, parts: StepPar
   const unpacked = packing.params.unpack(g, inputs.params);
   const params = new Map([...unpacked].map(([name, value]) => [name, g.watch(value)]));
   const running = packing.buffers.unpack(g, inputs.buffers);
-  const layers = new TrainingLayers(g, new TensorMap(params, running), { ...mode, renewal: packing.renewal });
+  const renewal = packing.buffers.fill ? 'together' : 'each';
+  const layers = new TrainingLayers(g, new TensorMap(params, running), { ...mode, renewal });
   const embeddings = network(layers);
-  const buffers = newBuffers(g, inputs.buffers, running, layers, layout, packing);
+  const buffers = newBuffers(g, inputs.buffers, running, layers, packing.buffers);
 
   // Which tuples the loss looks at; no gradient flows through the choice.
   const fixed = { embeddings: sampling ? g.scope('sampling', () => g.stopGradient(embeddings)) : embeddings, labels };

@@ -2,8 +2,6 @@
 import { UserError } from '../base/errors.js';
 import type { DeviceOptions } from '../options/run-options.js';
 
-const list = 'nvidia-smi lists those that there are, from 0 on';
-
 /** Its words of 1.29, and what they mean; the first that matches. What a pattern has found is put in for `$1`. */
 const meanings: readonly (readonly [words: RegExp, meaning: string])[] = [
   [
@@ -15,7 +13,10 @@ const meanings: readonly (readonly [words: RegExp, meaning: string])[] = [
     'this machine has no CUDA device that can be used. If it has an NVIDIA GPU, look whether its driver is installed (nvidia-smi) and whether ' +
       'CUDA_VISIBLE_DEVICES hides it.',
   ],
-  [/invalid device ordinal|CUDA failure 101\b/, `there is no such device; ${list}.`],
+  [
+    /invalid device ordinal|CUDA failure 101\b/,
+    'there is no such device; nvidia-smi lists those that there are, from 0 on.',
+  ],
   [
     /driver version is insufficient|CUDA failure 35\b/,
     "the driver is older than the provider's version of CUDA (nvidia-smi tells both). Install a newer driver.",

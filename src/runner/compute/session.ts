@@ -99,12 +99,10 @@ async function probe(device: DeviceOptions): Promise<void> {
     await session.release();
     if (y!.data[0] !== 20) throw new Error(`2 (1 + 2 + 3 + 4) came out as ${String(y!.data[0])}`);
   } catch (error) {
-    const lack = cudaError(error, device);
-    if (lack) throw lack;
     const which = device.device === 'cuda' ? ` on CUDA device ${device.deviceId}` : '';
     const { advice } = providerTable[device.device];
     const message = `--device ${device.device}: ONNX Runtime can't open a session${which}: ${firstLine(error)}\n${advice}`;
-    throw new UserError(message, { cause: error });
+    throw cudaError(error, device) ?? new UserError(message, { cause: error });
   }
 }
 

@@ -47,10 +47,10 @@ const bits = (data: unknown): string => Buffer.from((data as Float32Array).slice
 
 describe('state in rows', () => {
   it.each(cases)('comes back to the bit: %s', async (_, layout) => {
-    const { params } = rowPacking(layout);
+    const { params, places } = rowPacking(layout);
     const g = new GraphBuilder();
     const entered = params.enter(g, g.input('flat', 'float32', [layout.paramCount]));
-    expect(entered.shape).toEqual([params.count]);
+    expect(entered.shape).toEqual([places.paramCount]);
     const tensors = params.unpack(g, entered);
     expect([...tensors.keys()]).toEqual(layout.params.map(({ name }) => name));
     for (const { name, shape } of layout.params) {
