@@ -84,7 +84,7 @@ export async function benchCuda(args: string[]): Promise<void> {
       batch: { type: 'string', default: '80' },
     },
   });
-  const device = setUpPretendDevice();
+  const device = await setUpPretendDevice();
   const [batchSize, featDim] = [Number(values.batch), Number(values['feat-dim'])];
   const broken: string[] = [];
   console.log(`batch ${batchSize}, --feat-dim ${featDim}; a step:\n`);

@@ -1,32 +1,23 @@
 /** The pretend device's libraries, and ONNX Runtime's CUDA provider beside its library: made once, in .cache/cuda. */
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { extract } from 'tar';
 import { bindingFolder } from '../../src/runner/compute/onnxruntime-folder.js';
+import { cachedPackage } from '../../src/runner/prepare/packages.js';
 
 const sources = fileURLToPath(new URL('device', import.meta.url));
 const cache = fileURLToPath(new URL('../../.cache/cuda', import.meta.url));
 
-/** A third party's package of ONNX Runtime 1.29.0's own provider for CUDA 13; never committed, taken by its hash. */
+/** A third party's package of ONNX Runtime 1.29.0's own provider for CUDA 13, 179 MB; never committed, taken by its hash. */
 const provider = {
   name: 'com.github.asus4.onnxruntime.linux-x64-gpu',
   version: '0.4.9',
-  sha256: '2b459e0c17f340c92970c10ed86de4f37a3009f93c14053e6ad4334cbb6be412',
-  folder: 'package/Plugins/Linux/x64',
-  files: ['libonnxruntime_providers_cuda.so', 'libonnxruntime_providers_shared.so'],
+  integrity: 'sha512-FopIhNE/Ng+v2X65wVc9clPCBCvhvA53Hxo2U0Kf5fGdVsC7iCA+mZ0KLWggcQAj7TIZ6pNidR4AC10g74Xo6w==',
 };
+const providerFiles = ['libonnxruntime_providers_cuda.so', 'libonnxruntime_providers_shared.so'];
+const providerFolder = 'package/Plugins/Linux/x64';
 
 /** Names that the provider asks for, and the source of each; what it never calls has none. */
 const libraries: readonly (readonly [name: string, source: string | null])[] = [
@@ -64,30 +55,17 @@ function buildLibraries(): string {
   return folder;
 }
 
-/** ONNX Runtime's library with the provider beside it, which it looks for in its own folder. @throws Error for another file */
-function installProvider(): string {
+/** ONNX Runtime's library with the provider beside it, which it looks for in its own folder. */
+async function installProvider(): Promise<string> {
   const folder = path.join(cache, 'onnxruntime');
   if (existsSync(folder)) return folder;
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
-  const { name, version, sha256, files } = provider;
-  console.error(`taking ${name}@${version} from the npm registry (179 MB) ...`);
-  // The project's own .npmrc names a destination that is never there.
-  const args = ['pack', `${name}@${version}`, '--loglevel', 'error', '--pack-destination', partial];
-  execFileSync('npm', args, { cwd: partial, stdio: ['ignore', 'ignore', 'inherit'] });
-  const archive = readdirSync(partial).find((file) => file.endsWith('.tgz'))!;
-  const found = createHash('sha256')
-    .update(readFileSync(path.join(partial, archive)))
-    .digest('hex');
-  if (found !== sha256)
-    throw new Error(
-      `${name}@${version} has the SHA-256 ${found} instead of ${sha256}: it is not the one that was tried`,
-    );
-  const depth = provider.folder.split('/').length;
-  const wanted = files.map((file) => `${provider.folder}/${file}`);
-  execFileSync('tar', ['-xzf', archive, `--strip-components=${depth}`, ...wanted], { cwd: partial });
-  rmSync(path.join(partial, archive));
+  console.error(`taking ${provider.name} from the npm registry, unless it is in ${cache} ...`);
+  const file = await cachedPackage(provider, cache);
+  const wanted = providerFiles.map((name) => `${providerFolder}/${name}`);
+  await extract({ file, cwd: partial, strip: providerFolder.split('/').length, strict: true }, wanted);
   const library = 'libonnxruntime.so.1';
   copyFileSync(path.join(bindingFolder, library), path.join(partial, library));
   renameSync(partial, folder);
@@ -102,7 +80,7 @@ export interface PretendDevice {
 }
 
 /** @throws Error where it can't be made: Linux on x64 with gcc, and the npm registry or a cache of it */
-export const setUpPretendDevice = (): PretendDevice => ({
+export const setUpPretendDevice = async (): Promise<PretendDevice> => ({
   libraries: buildLibraries(),
-  onnxruntime: installProvider(),
+  onnxruntime: await installProvider(),
 });
