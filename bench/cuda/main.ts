@@ -33,8 +33,10 @@ interface Step extends Counts {
   tables: number;
   /** Of the host, from run to run of the same session. */
   milliseconds: number;
-  /** What a run copies beside its steps: the state, there and back. */
-  perRun: { toDevice: number; toHost: number };
+  /** What a run copies beside its steps, there and back: what converts the state, which stays on the device. */
+  perRun: number;
+  /** What an evaluated batch copies beside its images and embeddings. */
+  perBatch: number;
 }
 
 /** What has to hold, and the words for it. */
@@ -42,6 +44,8 @@ const bounds: readonly (readonly [what: string, holds: (step: Step) => boolean])
   ['nodes of the loop on the CPU', ({ onCpu }) => onCpu.length === 0],
   ['more than 1 MB copied beside the inputs', ({ tables }) => tables <= 1e6],
   ['more than one wait a step', ({ synchronizations }) => synchronizations <= 1],
+  ['more than 32 MB copied a run beside its steps', ({ perRun }) => perRun <= 32e6],
+  ['more than 8 MB copied a batch of an evaluation', ({ perBatch }) => perBatch <= 8e6],
   ['launches that no device takes', ({ impossible }) => impossible.length === 0],
 ];
 
@@ -52,8 +56,10 @@ async function traced(device: PretendDevice, options: TrainingOptions): Promise<
   const args = ['--import', 'tsx', child, device.onnxruntime, device.libraries, JSON.stringify(options)];
   try {
     const output = await promisify(execFile)(process.execPath, args, { cwd: root, env, maxBuffer: 2 ** 28 });
-    const { inputBytes, milliseconds } = JSON.parse(output.stdout) as Traced;
-    const [, few, many] = countsAfterMarks(await readFile(log, 'utf8'), 'run') as [Counts, Counts, Counts];
+    const { inputBytes, batchBytes, milliseconds } = JSON.parse(output.stdout) as Traced;
+    const lines = await readFile(log, 'utf8');
+    const [, few, many] = countsAfterMarks(lines, 'run') as [Counts, Counts, Counts];
+    const batch = countsAfterMarks(lines, 'evaluate').at(-1)!;
     const more = runs[2] - runs[1];
     const step = perStep(few, many, more);
     return {
@@ -61,10 +67,8 @@ async function traced(device: PretendDevice, options: TrainingOptions): Promise<
       onCpu: (placements(output.stderr)['CPUExecutionProvider'] ?? []).filter((node) => node.includes('Loop/')),
       tables: step.toDevice - inputBytes,
       milliseconds: (milliseconds[2]! - milliseconds[1]!) / more,
-      perRun: {
-        toDevice: few.toDevice - runs[1] * step.toDevice,
-        toHost: few.toHost - runs[1] * step.toHost,
-      },
+      perRun: few.toDevice + few.toHost - runs[1] * (step.toDevice + step.toHost),
+      perBatch: batch.toDevice - batchBytes + batch.toHost - 4 * options.batchSize * options.embedDim,
     };
   } finally {
     await rm(folder, { recursive: true });
@@ -89,9 +93,9 @@ export async function benchCuda(args: string[]): Promise<void> {
   const broken: string[] = [];
   console.log(`batch ${batchSize}, --feat-dim ${featDim}; a step:\n`);
   console.log(
-    '| model | optimizer | nodes on the CPU | tables, MB | launches | cuBLAS, cuDNN | waits | host, ms | a run: state there, back, MB |',
+    '| model | optimizer | nodes on the CPU | tables, MB | launches | cuBLAS, cuDNN | waits | host, ms | a run besides, MB | an evaluated batch, MB |',
   );
-  console.log('|---|---|---:|---:|---:|---:|---:|---:|---:|');
+  console.log('|---|---|---:|---:|---:|---:|---:|---:|---:|---:|');
   for (const model of values.models.split(','))
     for (const optimizer of values.optimizers.split(',') as OptimizerName[]) {
       const imageSize = Number(values.size ?? (model === 'inception_v3' ? 299 : 224));
@@ -101,7 +105,7 @@ export async function benchCuda(args: string[]): Promise<void> {
       const cells = [
         ...[model, optimizer, step.onCpu.length, megabytes(step.tables), step.launches, step.libraryCalls],
         ...[step.synchronizations, step.milliseconds.toFixed(1)],
-        `${megabytes(step.perRun.toDevice)}, ${megabytes(step.perRun.toHost)}`,
+        ...[megabytes(step.perRun), megabytes(step.perBatch)],
       ];
       console.log(`| ${cells.join(' | ')} |`);
       for (const [what, holds] of bounds) if (!holds(step)) broken.push(`${model}, ${optimizer}: ${what}`);

@@ -5,7 +5,7 @@ import { InferenceLayers } from '../nn/inference.js';
 import { TensorMap } from '../nn/tensor-map.js';
 import { encodeModel } from '../onnx/schema.js';
 import { randomDropout } from '../ops/dropout.js';
-import type { NetworkOptions, TrainingOptions } from '../options.js';
+import type { NetworkOptions, Provider, TrainingOptions } from '../options.js';
 import { inPart } from '../declarations.js';
 import { requireUniforms } from '../parts/contracts.js';
 import type { Definitions, Parts } from '../parts/parts.js';
@@ -203,12 +203,18 @@ interface Embedded {
   embeddings: Value;
 }
 
-function evaluation(g: GraphBuilder, network: NetworkOptions, definitions: Definitions): Embedded {
+/** A network that is run on images, and where: `cpu` unless given. */
+export interface EvaluationOptions extends NetworkOptions {
+  provider?: Provider;
+}
+
+function evaluation(g: GraphBuilder, network: EvaluationOptions, definitions: Definitions): Embedded {
   const layout = describeNetwork(network, definitions);
-  const { imageSize } = network;
+  const { imageSize, provider = 'cpu' } = network;
   const images = g.input('images', 'uint8', ['batch', imageSize, imageSize, 3]);
-  const params = unpack(g, g.input('params', 'float32', [layout.paramCount]), layout.params);
-  const buffers = unpack(g, g.input('buffers', 'float32', [layout.bufferCount]), layout.buffers);
+  const packing = packingOf(provider, layout);
+  const params = packing.params.fromFlat(g, g.input('params', 'float32', [layout.paramCount]));
+  const buffers = packing.buffers.fromFlat(g, g.input('buffers', 'float32', [layout.bufferCount]));
   const layers = new InferenceLayers(g, new TensorMap(params, buffers));
   const planes = imagesToFeatures(g, images, 'NCHW', network);
   const features = backboneFeatures(layers, planes, network, backboneOf(network, definitions));
@@ -216,14 +222,14 @@ function evaluation(g: GraphBuilder, network: NetworkOptions, definitions: Defin
 }
 
 /** Inputs: `images` uint8 [batch, H, W, 3], `params`, `buffers`. Output: `embeddings` [batch, embedDim]. */
-export function buildEvalModel(network: NetworkOptions, definitions: Definitions = {}): Uint8Array {
+export function buildEvalModel(network: EvaluationOptions, definitions: Definitions = {}): Uint8Array {
   const g = new GraphBuilder();
   g.output('embeddings', evaluation(g, network, definitions).embeddings);
   return encodeModel(g.model('eval'));
 }
 
 /** `buildEvalModel` with another output: `features` [batch, featDim], what the last linear layer takes. */
-export function buildFeaturesModel(network: NetworkOptions, definitions: Definitions = {}): Uint8Array {
+export function buildFeaturesModel(network: EvaluationOptions, definitions: Definitions = {}): Uint8Array {
   const g = new GraphBuilder();
   const { features, embeddings } = evaluation(g, network, definitions);
   g.output('embeddings', embeddings);

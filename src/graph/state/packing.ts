@@ -17,6 +17,8 @@ export interface VectorPacking {
    * renewed as one vector, see `TrainingMode`.
    */
   fill?(g: GraphBuilder, valueOf: (spec: NamedShape) => number): Value;
+  /** The tensors in a flat vector, likewise; for what is run once on each. */
+  fromFlat(g: GraphBuilder, flat: Value): Map<string, Value>;
   /** From the flat vector, and back to it: once a run. */
   enter(g: GraphBuilder, flat: Value): Value;
   leave(g: GraphBuilder, vector: Value): Value;
@@ -34,6 +36,7 @@ const same = (_g: GraphBuilder, vector: Value): Value => vector;
 
 const flatVector = (specs: readonly NamedShape[]): VectorPacking => ({
   unpack: (g, vector) => unpack(g, vector, specs),
+  fromFlat: (g, vector) => unpack(g, vector, specs),
   pack,
   enter: same,
   leave: same,
@@ -53,7 +56,8 @@ function rowVector(specs: readonly NamedShape[], bodyCount = 0) {
     fill: (g, valueOf) => fillRows(g, layout, valueOf),
     unpack: (g, vector) => unpackRows(g, vector, layout),
     pack: (g, tensors) => packRows(g, tensors, layout),
-    enter: (g, flat) => packRows(g, fromRuns(g, flat, runs), layout),
+    fromFlat: (g, flat) => fromRuns(g, flat, runs),
+    enter: (g, flat) => packRows(g, [...fromRuns(g, flat, runs).values()], layout),
     leave: (g, vector) => toRuns(g, [...unpackRows(g, vector, layout).values()], runs),
   };
   return { vector, layout };

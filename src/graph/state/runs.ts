@@ -31,20 +31,25 @@ export function runsOf(specs: readonly NamedShape[]): Run[] {
   return runs;
 }
 
-/** Cuts a flat vector into its tensors, in their order. */
-export function fromRuns(g: GraphBuilder, flat: Value, runs: readonly Run[]): Value[] {
+/**
+ * Cuts a flat vector into its tensors, by name and in their order. What is cut away of it is padding below zero: of Slices that share a
+ * vector among them, ONNX Runtime makes one `Split` by elements (`GatherSliceToSplitFusion`, 1.29).
+ */
+export function fromRuns(g: GraphBuilder, flat: Value, runs: readonly Run[]): Map<string, Value> {
+  const all = runs.reduce((sum, { elements }) => sum + elements, 0);
   let begin = 0;
-  return runs.flatMap(({ specs, elements }) => {
-    const end = begin + elements;
-    const run = runs.length === 1 ? flat : g.op('Slice', [flat, g.ints([begin]), g.ints([end]), g.ints([0])]);
-    begin = end;
+  const tensors = runs.flatMap(({ specs, elements }): [string, Value][] => {
+    const pads = g.ints([-begin, begin + elements - all]);
+    begin += elements;
+    const run = runs.length === 1 ? flat : g.op('Pad', [flat, pads]);
     const pieces = cut(
       g,
       run,
       specs.map(({ shape }) => elementCount(shape)),
     );
-    return specs.map(({ shape }, i) => g.op('Reshape', [pieces[i]!, g.ints(shape)]));
+    return specs.map(({ name, shape }, i) => [name, g.op('Reshape', [pieces[i]!, g.ints(shape)])]);
   });
+  return new Map(tensors);
 }
 
 /** Joins tensors to a flat vector. What a run is not in is -0 there, which changes no bit of what is added to it. */

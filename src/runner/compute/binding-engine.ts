@@ -2,8 +2,9 @@
 import { MessageChannel } from 'node:worker_threads';
 import ort from 'onnxruntime-node';
 import type { InferenceSession } from 'onnxruntime-node';
-import type { Engine, EngineSession, PlainTensor, PlainTensors } from './engine.js';
-import { placeOf } from './engine.js';
+import type { Engine, EngineSession, PlainTensor, PlainTensors, Places } from './engine.js';
+import { inputOf, placeOf } from './engine.js';
+import { HostTensors } from './host-tensors.js';
 import { openSession } from './session.js';
 
 const toTensor = ({ data, dims }: PlainTensor): ort.Tensor => {
@@ -21,7 +22,7 @@ function discard(buffer: ArrayBuffer): void {
   nowhere.postMessage(null, [buffer]);
 }
 
-class BindingSession implements EngineSession {
+class BindingSession implements EngineSession<PlainTensor> {
   constructor(private readonly session: InferenceSession) {}
 
   get inputNames(): readonly string[] {
@@ -33,8 +34,8 @@ class BindingSession implements EngineSession {
   }
 
   /** The copies that onnxruntime-node makes of outputs that have a place are given back. */
-  async run(inputs: PlainTensors, held: PlainTensors): Promise<PlainTensors> {
-    const feeds = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, toTensor(tensor)]));
+  async run(given: PlainTensors, held: Places<PlainTensor>): Promise<PlainTensors> {
+    const feeds = Object.fromEntries(this.inputNames.map((name) => [name, toTensor(inputOf(name, given, held))]));
     const into = Object.fromEntries(
       this.outputNames.map((name) => {
         const tensor = placeOf(name, held);
@@ -56,7 +57,8 @@ class BindingSession implements EngineSession {
   }
 }
 
-export const bindingEngine: Engine = {
+export const bindingEngine: Engine<PlainTensor> = {
   name: 'binding',
+  holder: async () => new HostTensors(),
   open: async (model, device, settings) => new BindingSession(await openSession(model, device, settings)),
 };

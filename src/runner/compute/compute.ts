@@ -19,7 +19,7 @@ import { blueprintOf } from '../modules/blueprint.js';
 import type { LoadedModules, ModuleSources } from '../modules/kinds.js';
 import { loadModules } from '../modules/load.js';
 import { cudaError } from './cuda-words.js';
-import type { Engine, EngineSession, PlainTensors } from './engine.js';
+import type { Engine, EngineSession, HeldTensors, PlainTensors } from './engine.js';
 import { chooseEngine } from './engines.js';
 import { memoryError } from './out-of-memory.js';
 import { openTrainLoop } from './train-loop.js';
@@ -47,9 +47,10 @@ type Open<Options> = (
 
 const openers: { [Name in GraphName]: Open<GraphOptions[Name]> } = {
   train_loop: openTrainLoop,
-  eval_model: (engine, options, device, definitions) => engine.open(buildEvalModel(options, definitions), device),
+  eval_model: (engine, options, device, definitions) =>
+    engine.open(buildEvalModel({ ...options, provider: device.device }, definitions), device),
   features_model: (engine, options, device, definitions) =>
-    engine.open(buildFeaturesModel(options, definitions), device),
+    engine.open(buildFeaturesModel({ ...options, provider: device.device }, definitions), device),
   retrieval: (engine, options, device) => engine.open(buildRetrievalModel(options), device),
   relevance: (engine, options, device) => engine.open(buildRelevanceModel(options), device),
   nearest_center: (engine, options, device) => engine.open(buildNearestCenterModel(options), device),
@@ -80,8 +81,8 @@ function explain(error: unknown, graph: string, options: DeviceOptions): Error {
 export class Compute {
   private readonly sessions = new Map<GraphName, EngineSession>();
   private readonly built = new Map<GraphName, unknown>();
-  private readonly held: PlainTensors = {};
   private readonly engine: Promise<Engine>;
+  private held: Promise<HeldTensors> | undefined;
   private readonly modules: Promise<LoadedModules>;
 
   /** @param modules to load: those that the graphs' options name, each as it was when its run was opened */
@@ -115,8 +116,12 @@ export class Compute {
   }
 
   /** Keeps tensors: they are inputs of every graph that has an input of their name and is run without it. */
-  hold(tensors: PlainTensors): void {
-    Object.assign(this.held, tensors);
+  async hold(tensors: PlainTensors): Promise<void> {
+    try {
+      await (await this.holder()).hold(tensors);
+    } catch (error) {
+      throw error instanceof UserError ? error : explain(error, 'the state', this.device);
+    }
   }
 
   /** Holds the state that a training begins with. */
@@ -125,7 +130,7 @@ export class Compute {
     const layout = describeNetwork(options, definitions);
     const state = initialState(options, seed, layout, definitions);
     for (const { name, shape } of describeState(options, layout, definitions)) {
-      this.hold({ [name]: { data: state[name]!, dims: shape } });
+      await this.hold({ [name]: { data: state[name]!, dims: shape } });
     }
   }
 
@@ -137,15 +142,9 @@ export class Compute {
   async run(graph: GraphName, feeds: PlainTensors): Promise<RunResult> {
     const session = this.sessions.get(graph);
     if (!session) throw new Error(`${graph} is not open`);
-    const inputs = Object.fromEntries(
-      session.inputNames.map((name) => {
-        const tensor = feeds[name] ?? this.held[name];
-        if (!tensor) throw new Error(`${graph}: input ${name} is neither given nor held`);
-        return [name, tensor];
-      }),
-    );
+    const held = await this.holder();
     const started = performance.now();
-    const outputs = await session.run(inputs, this.held).catch(async (error: unknown) => {
+    const outputs = await session.run(feeds, held).catch(async (error: unknown) => {
       throw await this.explained(error, graph);
     });
     return { outputs, seconds: (performance.now() - started) / 1000 };
@@ -161,8 +160,8 @@ export class Compute {
   }
 
   /** Copies of held float32 tensors. */
-  read(names: string[]): Record<string, Float32Array<ArrayBuffer>> {
-    return Object.fromEntries(names.map((name) => [name, new Float32Array(this.held[name]!.data as Float32Array)]));
+  async read(names: string[]): Promise<Record<string, Float32Array<ArrayBuffer>>> {
+    return (await this.holder()).read(names);
   }
 
   /** Closes a graph and gives its working memory back; nothing when it is not open. */
@@ -175,6 +174,16 @@ export class Compute {
   /** Closes everything. */
   async close(): Promise<void> {
     for (const graph of this.sessions.keys()) await this.release(graph);
-    for (const name of Object.keys(this.held)) delete this.held[name];
+    await this.held?.then(
+      (held) => held.release(),
+      () => undefined,
+    );
+    this.held = undefined;
+  }
+
+  /** Where it is not needed, no device is opened for it. */
+  private holder(): Promise<HeldTensors> {
+    this.held ??= this.engine.then((engine) => engine.holder(this.device));
+    return this.held;
   }
 }

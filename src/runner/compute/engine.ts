@@ -17,34 +17,67 @@ export interface SessionSettings {
   logSeverityLevel?: 0 | 1 | 2 | 3 | 4;
 }
 
-/** The held tensor whose memory an output is written into: NAME for NAME_out. */
-export const placeOf = (output: string, held: PlainTensors): PlainTensor | undefined =>
-  output.endsWith('_out') ? held[output.slice(0, -'_out'.length)] : undefined;
+/** What a run needs of them. */
+export interface Places<Place> {
+  place(name: string): Place | undefined;
+}
 
-export interface EngineSession {
+/**
+ * Tensors that stay from run to run: the state of a training, what is searched in.
+ *
+ * @typeParam Place how the sessions of its engine reach one
+ */
+export interface HeldTensors<Place = unknown> extends Places<Place> {
+  /** Keeps tensors, each in place of one of its name; the arrays belong to it from then on. */
+  hold(tensors: PlainTensors): Promise<void>;
+  /** Copies of float32 tensors. */
+  read(names: readonly string[]): Promise<Record<string, Float32Array<ArrayBuffer>>>;
+  /** Gives their memory back. */
+  release(): Promise<void>;
+}
+
+/** The held tensor whose memory an output is written into: NAME for NAME_out. */
+export const placeOf = <Place>(output: string, held: Places<Place>): Place | undefined =>
+  output.endsWith('_out') ? held.place(output.slice(0, -'_out'.length)) : undefined;
+
+/** What a run takes as an input: what is given, or what is held. @throws Error when it is neither */
+export function inputOf<Place>(name: string, given: PlainTensors, held: Places<Place>): PlainTensor | Place {
+  const tensor = given[name] ?? held.place(name);
+  if (tensor === undefined) throw new Error(`input ${name} is neither given nor held`);
+  return tensor;
+}
+
+export interface EngineSession<Place = unknown> {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   /**
-   * Runs. An output NAME_out is written into the memory of `held[NAME]`: a Loop writes its outputs after its last step, when nothing
-   * reads its inputs any more.
+   * Runs. An output NAME_out is written into the memory of the held tensor NAME: a Loop writes its outputs after its last step, when
+   * nothing reads its inputs any more.
    *
-   * @param inputs all of them
+   * @param given inputs that are not held, or are to be taken in place of those
+   * @param held of the same engine
    * @returns the other outputs
    * @throws Error with ONNX Runtime's words
    */
-  run(inputs: PlainTensors, held: PlainTensors): Promise<PlainTensors>;
+  run(given: PlainTensors, held: Places<Place>): Promise<PlainTensors>;
   /** Gives the session's memory back. */
   release(): Promise<void>;
 }
 
 export type EngineName = 'C API' | 'binding';
 
-export interface Engine {
+export interface Engine<Place = unknown> {
   readonly name: EngineName;
+  /**
+   * Nothing yet, in the memory from which the device's sessions take it without a copy.
+   *
+   * @throws as `open`
+   */
+  holder(device: DeviceOptions): Promise<HeldTensors<Place>>;
   /**
    * @param model bytes of an ONNX model without external data
    * @throws UserError when the device can't be used, saying what to install
    * @throws Error with ONNX Runtime's words when the model itself is at fault
    */
-  open(model: Uint8Array, device: DeviceOptions, settings?: SessionSettings): Promise<EngineSession>;
+  open(model: Uint8Array, device: DeviceOptions, settings?: SessionSettings): Promise<EngineSession<Place>>;
 }

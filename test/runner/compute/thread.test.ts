@@ -48,7 +48,7 @@ describe('ComputeThread', () => {
       await expect(thread.run('retrieval', query)).rejects.toThrow('retrieval is not open');
       await thread.open('retrieval', { dim: 1, k: 2 });
       await expect(thread.run('retrieval', query)).rejects.toThrow(
-        'retrieval: input gallery is neither given nor held',
+        'retrieval on cpu: input gallery is neither given nor held',
       );
       await thread.hold(gallery);
       await thread.open('retrieval', { dim: 1, k: 9 });

@@ -1,10 +1,20 @@
 /** ONNX Runtime through its C API: arrays are read and written where they lie. */
 import type { Engine } from '../engine.js';
+import { HostTensors } from '../host-tensors.js';
 import { explainFailure, requireProvider } from '../session.js';
 import { library } from './library.js';
+import type { Place } from './session.js';
 
-export const cApiEngine: Engine = {
+export const cApiEngine: Engine<Place> = {
   name: 'C API',
+  async holder(options) {
+    const { device } = options;
+    if (device !== 'cuda') return new HostTensors();
+    requireProvider(options);
+    const loaded = await library();
+    const { DeviceTensors } = await import('./device-tensors.js');
+    return explainFailure(options, () => DeviceTensors.open(loaded, { ...options, device }));
+  },
   async open(model, device, settings) {
     requireProvider(device);
     const loaded = await library();

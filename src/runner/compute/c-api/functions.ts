@@ -34,15 +34,18 @@ const checked = {
   SessionGetOutputCount: [31, [anything, count]],
   SessionGetInputName: [36, [anything, 'size_t', anything, pointer]],
   SessionGetOutputName: [37, [anything, 'size_t', anything, pointer]],
+  CreateTensorAsOrtValue: [48, [anything, anything, 'size_t', 'int', pointer]],
   CreateTensorWithDataAsOrtValue: [49, [anything, anything, 'size_t', anything, 'size_t', 'int', pointer]],
   GetTensorMutableData: [51, [anything, pointer]],
   GetTensorElementType: [60, [anything, '_Out_ int *']],
   GetDimensionsCount: [61, [anything, count]],
   GetDimensions: [62, [anything, anything, 'size_t']],
   GetTensorTypeAndShape: [65, [anything, pointer]],
+  CreateMemoryInfo: [68, [text, 'int', 'int', 'int', pointer]],
   CreateCpuMemoryInfo: [69, ['int', 'int', pointer]],
   AllocatorFree: [76, [anything, anything]],
   GetAllocatorWithDefaultOptions: [78, [pointer]],
+  CreateAllocator: [131, [anything, anything, pointer]],
   CreateCUDAProviderOptions: [205, [pointer]],
   UpdateCUDAProviderOptions: [206, [anything, texts, texts, 'size_t']],
   SessionOptionsAppendExecutionProvider_CUDA_V2: [204, [anything, anything]],
@@ -51,10 +54,12 @@ const checked = {
 /** Functions that give something back and can't fail. */
 const releasing = {
   ReleaseStatus: 93,
+  ReleaseMemoryInfo: 94,
   ReleaseSession: 95,
   ReleaseValue: 96,
   ReleaseTensorTypeAndShapeInfo: 99,
   ReleaseSessionOptions: 100,
+  ReleaseAllocator: 132,
   ReleaseCUDAProviderOptions: 208,
 } as const;
 

@@ -4,30 +4,28 @@
  * The rule for every pointer: what is made for a run, or to open a session, is released before that call returns, however it ends. ONNX
  * Runtime reads and writes arrays of Node.js where they lie, and has no pointer to them after the run; until then `lent` keeps them,
  * since a variable that is not read any more keeps nothing from garbage collection. What ONNX Runtime made, the outputs that nobody
- * gave an array for, is copied before it is released. Only the session outlives a call, until `release`.
+ * gave an array for, is copied before it is released. The session outlives a call, until `release`, and so do values in a device's
+ * memory (`device-tensors.ts`), which a run takes as they are.
  */
 import koffi from 'koffi';
 import type { DeviceOptions } from '../../options/run-options.js';
-import type { EngineSession, PlainTensor, PlainTensors, SessionSettings } from '../engine.js';
-import { placeOf } from '../engine.js';
+import type { EngineSession, PlainTensor, PlainTensors, Places, SessionSettings } from '../engine.js';
+import { inputOf, placeOf } from '../engine.js';
 import { sessionSettings } from '../session.js';
 import type { Pointer } from './functions.js';
 import { filled } from './functions.js';
 import type { Library } from './library.js';
+import { borrowed, copied } from './values.js';
 
-type TypedArray = PlainTensor['data'];
+/** How a session reaches a held tensor: an array of Node.js, or a value in its device's memory. */
+export type Place = PlainTensor | DeviceValue;
 
-/** ONNX's number of each element type, and the arrays that hold it. */
-const types = [
-  [1, Float32Array],
-  [2, Uint8Array],
-  [6, Int32Array],
-  [11, Float64Array],
-] as const satisfies readonly [number, new (bytes: ArrayBuffer) => TypedArray][];
+/** A value that whoever made it releases. */
+export interface DeviceValue {
+  value: bigint;
+}
 
-const numberOf = (data: TypedArray): number => types.find(([, array]) => data instanceof array)![0];
-
-class Session implements EngineSession {
+export class OpenSession implements EngineSession<Place> {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   /** The tensors that ONNX Runtime has pointers to. */
@@ -42,27 +40,33 @@ class Session implements EngineSession {
     this.outputNames = this.names(filled<number>(api.SessionGetOutputCount, session), api.SessionGetOutputName);
   }
 
-  async run(inputs: PlainTensors, held: PlainTensors): Promise<PlainTensors> {
+  /** Of the memory that the session's device computes in. */
+  allocator(memory: Pointer): Pointer {
+    return filled(this.library.api.CreateAllocator, this.session, memory);
+  }
+
+  async run(given: PlainTensors, held: Places<Place>): Promise<PlainTensors> {
     const { api } = this.library;
     if (this.session === null) throw new Error('the session is released');
     const made: Pointer[] = [];
-    const given = new BigUint64Array(this.inputNames.length);
+    const inputs = new BigUint64Array(this.inputNames.length);
     const results = new BigUint64Array(this.outputNames.length);
-    const valueOf = (tensor: PlainTensor): bigint => {
+    const valueOf = (tensor: Place): bigint => {
+      if ('value' in tensor) return tensor.value;
       this.lent.push(tensor);
-      const value = this.value(tensor)!;
+      const value = borrowed(this.library, tensor)!;
       made.push(value);
       return value;
     };
     try {
-      this.inputNames.forEach((name, i) => (given[i] = valueOf(inputs[name]!)));
+      this.inputNames.forEach((name, i) => (inputs[i] = valueOf(inputOf(name, given, held))));
       const into = this.outputNames.map((name) => placeOf(name, held));
       into.forEach((tensor, i) => tensor && (results[i] = valueOf(tensor)));
       const [names, wanted] = [this.inputNames, this.outputNames];
-      api.Run(this.session, null, names, given, names.length, wanted, wanted.length, results);
+      api.Run(this.session, null, names, inputs, names.length, wanted, wanted.length, results);
       const own = wanted.flatMap((name, i) => (into[i] ? [] : [[name, results[i]!] as const]));
       for (const [, value] of own) made.push(value);
-      return Object.fromEntries(own.map(([name, value]) => [name, this.copy(value)]));
+      return Object.fromEntries(own.map(([name, value]) => [name, copied(this.library, value)]));
     } finally {
       for (const value of made) api.ReleaseValue(value);
       this.lent = [];
@@ -86,42 +90,6 @@ class Session implements EngineSession {
       }
     });
   }
-
-  /** A tensor that lies in the array's memory. */
-  private value({ data, dims }: PlainTensor): Pointer {
-    const shape = BigInt64Array.from(dims, BigInt);
-    // Of an array of 64 bytes or less, V8 keeps the elements where they may move, until its buffer has been asked for.
-    void data.buffer;
-    const { api, memory } = this.library;
-    return filled(
-      api.CreateTensorWithDataAsOrtValue,
-      memory,
-      data,
-      data.byteLength,
-      shape,
-      dims.length,
-      numberOf(data),
-    );
-  }
-
-  private copy(value: Pointer): PlainTensor {
-    const { api } = this.library;
-    const info = filled(api.GetTensorTypeAndShape, value);
-    try {
-      const type = filled<number>(api.GetTensorElementType, info);
-      const shape = new BigInt64Array(Number(filled<number>(api.GetDimensionsCount, info)));
-      api.GetDimensions(info, shape, shape.length);
-      const dims = Array.from(shape, Number);
-      const array = types.find(([number]) => number === type)?.[1];
-      if (!array) throw new Error(`an output is of ONNX's type ${type}, which is not read`);
-      const bytes = array.BYTES_PER_ELEMENT * dims.reduce((product, dim) => product * dim, 1);
-      if (bytes === 0) return { data: new array(new ArrayBuffer(0)), dims };
-      const data = koffi.decode(filled(api.GetTensorMutableData, value), 'uint8_t', bytes) as Uint8Array<ArrayBuffer>;
-      return { data: new array(data.buffer), dims };
-    } finally {
-      api.ReleaseTensorTypeAndShapeInfo(info);
-    }
-  }
 }
 
 function addCuda({ api }: Library, options: Pointer, { deviceId }: DeviceOptions): void {
@@ -144,7 +112,7 @@ export async function openSession(
   model: Uint8Array,
   device: DeviceOptions,
   { enableCpuMemArena = true, ...settings }: SessionSettings = {},
-): Promise<EngineSession> {
+): Promise<OpenSession> {
   const { api, environment } = library;
   const options = filled(api.CreateSessionOptions);
   try {
@@ -159,7 +127,7 @@ export async function openSession(
     if (!enableCpuMemArena) api.DisableCpuMemArena(options);
     if (device.device === 'cuda') addCuda(library, options, device);
     const session = filled(api.CreateSessionFromArray, environment, model, model.byteLength, options);
-    return new Session(library, session);
+    return new OpenSession(library, session);
   } finally {
     api.ReleaseSessionOptions(options);
   }
