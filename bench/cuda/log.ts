@@ -8,6 +8,8 @@ export interface Counts {
   synchronizations: number;
   /** Of cuBLAS and cuDNN, which launch kernels of their own. */
   libraryCalls: number;
+  /** Products of cuBLAS that TF32 rounds (CUBLAS_TF32_TENSOR_OP_MATH). */
+  rounded: number;
   /** With a grid or a block that no device takes. */
   impossible: string[];
 }
@@ -18,6 +20,7 @@ const none = (): Counts => ({
   toHost: 0,
   synchronizations: 0,
   libraryCalls: 0,
+  rounded: 0,
   impossible: [],
 });
 
@@ -30,7 +33,10 @@ function count(counts: Counts, [call = '', ...fields]: string[]): void {
     if (way === 'H2D') counts.toDevice += bytes;
     if (way === 'D2H') counts.toHost += bytes;
   } else if (call.startsWith('sync')) counts.synchronizations++;
-  else if (['gemm', 'cublas', 'cudnn'].includes(call)) counts.libraryCalls++;
+  else if (call === 'gemm' && fields.at(-1) === 'mode 3') {
+    counts.rounded++;
+    counts.libraryCalls++;
+  } else if (['gemm', 'cublas', 'cudnn'].includes(call)) counts.libraryCalls++;
 }
 
 /** The counts between each mark of that name and the next mark. */

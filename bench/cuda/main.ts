@@ -1,5 +1,5 @@
 /**
- * npm run bench -- cuda [--models resnet18,...] [--optimizers sgd,adam] [--feat-dim 512] [--size 224] [--batch 80]
+ * npm run bench -- cuda [--models resnet18,...] [--optimizers sgd,adam] [--feat-dim 512] [--size 224] [--batch 80] [--tf32 on]
  *
  * Trainings on a pretend device: the stock ONNX Runtime and its real CUDA provider, on libraries of our own in place of CUDA's, cuBLAS's
  * and cuDNN's, which do nothing and write down what they are asked for. So what it tells needs no GPU: nodes left to the CPU, copies,
@@ -40,20 +40,21 @@ interface Step extends Counts {
 }
 
 /** What has to hold, and the words for it. */
-const bounds: readonly (readonly [what: string, holds: (step: Step) => boolean])[] = [
+const bounds: readonly (readonly [what: string, holds: (step: Step, tf32: string) => boolean])[] = [
   ['nodes of the loop on the CPU', ({ onCpu }) => onCpu.length === 0],
   ['more than 1 MB copied beside the inputs', ({ tables }) => tables <= 1e6],
   ['more than one wait a step', ({ synchronizations }) => synchronizations <= 1],
   ['more than 32 MB copied a run beside its steps', ({ perRun }) => perRun <= 32e6],
   ['more than 8 MB copied a batch of an evaluation', ({ perBatch }) => perBatch <= 8e6],
+  ['products that TF32 rounds, or none where it is on', ({ rounded }, tf32) => rounded > 0 === (tf32 === 'on')],
   ['launches that no device takes', ({ impossible }) => impossible.length === 0],
 ];
 
-async function traced(device: PretendDevice, options: TrainingOptions): Promise<Step> {
+async function traced(device: PretendDevice, options: TrainingOptions, tf32: string): Promise<Step> {
   const folder = await mkdtemp(path.join(tmpdir(), 'dws-cuda-'));
   const log = path.join(folder, 'log');
   const env = { ...process.env, LD_LIBRARY_PATH: device.libraries, PRETEND_CUDA_LOG: log };
-  const args = ['--import', 'tsx', child, device.onnxruntime, device.libraries, JSON.stringify(options)];
+  const args = ['--import', 'tsx', child, device.onnxruntime, device.libraries, JSON.stringify(options), tf32];
   try {
     const output = await promisify(execFile)(process.execPath, args, { cwd: root, env, maxBuffer: 2 ** 28 });
     const { inputBytes, batchBytes, milliseconds } = JSON.parse(output.stdout) as Traced;
@@ -86,6 +87,7 @@ export async function benchCuda(args: string[]): Promise<void> {
       'feat-dim': { type: 'string', default: '512' },
       size: { type: 'string' },
       batch: { type: 'string', default: '80' },
+      tf32: { type: 'string', default: 'on' },
     },
   });
   const device = await setUpPretendDevice();
@@ -101,14 +103,14 @@ export async function benchCuda(args: string[]): Promise<void> {
       const imageSize = Number(values.size ?? (model === 'inception_v3' ? 299 : 224));
       const sizes = { imageSize, batchSize, batchK: 5, classes: 100 };
       const options = { ...benchOptions({ model, optimizer, provider: 'cuda', ...sizes }), featDim };
-      const step = await traced(device, options);
+      const step = await traced(device, options, values.tf32);
       const cells = [
         ...[model, optimizer, step.onCpu.length, megabytes(step.tables), step.launches, step.libraryCalls],
         ...[step.synchronizations, step.milliseconds.toFixed(1)],
         ...[megabytes(step.perRun), megabytes(step.perBatch)],
       ];
       console.log(`| ${cells.join(' | ')} |`);
-      for (const [what, holds] of bounds) if (!holds(step)) broken.push(`${model}, ${optimizer}: ${what}`);
+      for (const [what, holds] of bounds) if (!holds(step, values.tf32)) broken.push(`${model}, ${optimizer}: ${what}`);
       for (const detail of [...step.onCpu, ...step.impossible].slice(0, 3)) console.log(`<!-- ${detail} -->`);
     }
   if (broken.length > 0) throw new Error(`bounds that do not hold:\n  ${broken.join('\n  ')}`);

@@ -1,7 +1,7 @@
 /**
  * Child of `bench -- cuda`: runs a training on the pretend device.
  *
- *   trace.ts FOLDER LIBRARIES OPTIONS
+ *   trace.ts FOLDER LIBRARIES OPTIONS TF32
  *
  * with ONNX Runtime in FOLDER, the device's libraries in LIBRARIES and a training's options as JSON. Marks in the device's log where each
  * run of steps and each evaluated batch begins; prints what their inputs hold, in bytes, and the time of each run.
@@ -17,6 +17,7 @@ import { loadLibrary } from '../../src/runner/compute/c-api/library.js';
 import { openSession } from '../../src/runner/compute/c-api/session.js';
 import type { Traced } from './runs.js';
 import { batches, runs } from './runs.js';
+import type { Tf32 } from '../../src/runner/options/run-options.js';
 import { initialFeeds, madeUpSteps } from '../training.js';
 
 /** Zeros for as many steps: nothing is computed of them. */
@@ -28,12 +29,12 @@ function repeated(one: PlainTensors, steps: number): PlainTensors {
   return Object.fromEntries(tensors);
 }
 
-async function trace(folder: string, libraries: string, options: TrainingOptions): Promise<Traced> {
+async function trace(folder: string, libraries: string, options: TrainingOptions, tf32: Tf32): Promise<Traced> {
   const library = await loadLibrary(folder);
   const handle = koffi.load(path.join(libraries, 'libcudart.so.13'));
   const mark = handle.func('void pretend_mark(const char *)');
   mark('open');
-  const device = { device: 'cuda', deviceId: 0, threads: 1 } as const;
+  const device = { device: 'cuda', deviceId: 0, threads: 1, tf32 } as const;
   const session = await openSession(library, buildTrainLoop(options), device, { logSeverityLevel: 0 });
   mark('state');
   const held = await DeviceTensors.open(library, device);
@@ -64,5 +65,5 @@ async function trace(folder: string, libraries: string, options: TrainingOptions
   return { inputBytes, batchBytes: images.data.byteLength, milliseconds };
 }
 
-const [folder, libraries, options] = process.argv.slice(2) as [string, string, string];
-console.log(JSON.stringify(await trace(folder, libraries, JSON.parse(options) as TrainingOptions)));
+const [folder, libraries, options, tf32] = process.argv.slice(2) as [string, string, string, Tf32];
+console.log(JSON.stringify(await trace(folder, libraries, JSON.parse(options) as TrainingOptions, tf32)));

@@ -4,10 +4,13 @@ import type { DeviceOptions } from '../runner/options/run-options.js';
 import type { device } from './option-tables.js';
 import type { OptionValues } from './options.js';
 
+type Values = OptionValues<typeof device>;
+type Given = Pick<Values, 'device' | 'gpus' | 'threads'> & Partial<Values>;
+
 /** @throws UserError when the options contradict each other or ask for more than one GPU */
-export function deviceOptions({ device: name, gpus, threads }: OptionValues<typeof device>): DeviceOptions {
+export function deviceOptions({ device: name, gpus, ...rest }: Given): DeviceOptions {
   const ids = gpus.split(',').map((id) => id.trim());
-  if (gpus.trim() === '') return { device: name ?? 'cpu', deviceId: 0, threads };
+  if (gpus.trim() === '') return { ...rest, device: name ?? 'cpu', deviceId: 0 };
   if (!ids.every((id) => /^\d+$/.test(id))) {
     throw new UserError(
       `--gpus '${gpus}': give the number of a CUDA device, for example --gpus 0, or nothing for the CPU.`,
@@ -22,5 +25,5 @@ export function deviceOptions({ device: name, gpus, threads }: OptionValues<type
   if (name !== undefined && name !== 'cuda') {
     throw new UserError(`--gpus ${gpus} means a CUDA device, but --device is ${name}. Leave one of them out.`);
   }
-  return { device: 'cuda', deviceId: Number(ids[0]), threads };
+  return { ...rest, device: 'cuda', deviceId: Number(ids[0]) };
 }

@@ -7,6 +7,10 @@ import type { device } from './option-tables.js';
 
 /** @throws UserError as `deviceOptions` */
 export function inferenceOptions<V extends OptionValues<typeof device & typeof backboneModule>>(values: V) {
-  const { device: name, gpus, threads, backbone, ...rest } = values;
-  return { ...rest, ...deviceOptions({ device: name, gpus, threads }), modules: moduleSources({ backbone }) };
+  const { device: name, gpus, threads, tf32, gpuMemLimit, backbone, ...rest } = values;
+  return {
+    ...rest,
+    ...deviceOptions({ device: name, gpus, threads, tf32, gpuMemLimit }),
+    modules: moduleSources({ backbone }),
+  };
 }

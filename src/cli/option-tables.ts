@@ -4,11 +4,11 @@ import type { OptimizerName, Provider } from '../graph/options.js';
 import { embedDefaults, runDefaults } from '../runner/options/defaults.js';
 import { publishedVersions } from '../runner/options/published.js';
 import { filters, preprocessingRules, resizes } from '../graph/preprocessing.js';
-import type { CacheMode, SmallClasses } from '../runner/options/run-options.js';
+import type { CacheMode, SmallClasses, Tf32 } from '../runner/options/run-options.js';
 import type { OptionRow } from './options.js';
 import { optional, required, toggle, withDefault } from './options.js';
 import { backboneModule, optimizerName } from './modules.js';
-import { colors, integer, listOf, number, oneOf, path, text, valSplitText } from './parsers.js';
+import { bytes, colors, integer, listOf, number, oneOf, path, text, valSplitText } from './parsers.js';
 
 const count = integer({ min: 1 });
 const notNegative = number({ min: 0 });
@@ -210,6 +210,12 @@ export const device = {
     ...withDefault('n', 'threads of ONNX Runtime on the CPU', count, runDefaults.threads),
     defaultText: 'all of this machine',
   } as OptionRow<number>,
+  tf32: optional(
+    'on|off',
+    'whether CUDA rounds the factors of products to 11 bits, which is faster (default: on)',
+    oneOf<Tf32>(['on', 'off']),
+  ),
+  gpuMemLimit: optional('size', "what a session may take of the CUDA device's memory, as 8GB (default: all)", bytes),
 };
 
 export const provider = withDefault(

@@ -68,6 +68,16 @@ export const path: Parser<string> = (text) => {
   return text;
 };
 
+const unitBytes = { kb: 1e3, mb: 1e6, gb: 1e9, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 };
+
+/** A size with its unit, in bytes. */
+export const bytes: Parser<number> = (text) => {
+  const [, amount, unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([kmg]i?b)\s*$/i.exec(text) ?? [];
+  const size = Math.floor(Number(amount) * (unitBytes[unit.toLowerCase() as keyof typeof unitBytes] ?? NaN));
+  if (Number.isSafeInteger(size) && size > 0) return size;
+  throw new InvalidArgumentError('Give a size with its unit, such as 8GB or 500MiB.');
+};
+
 /** Any text, none included. */
 export const text: Parser<string> = (given) => given;
 

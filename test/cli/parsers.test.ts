@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { preprocessingRules } from '../../src/graph/preprocessing.js';
-import { colors, integer, listOf, number, oneOf, path } from '../../src/cli/parsers.js';
+import { bytes, colors, integer, listOf, number, oneOf, path } from '../../src/cli/parsers.js';
 
 describe('numbers', () => {
   it('reads decimal and scientific notation', () => {
@@ -52,6 +52,13 @@ it('a choice lists what is known', () => {
   expect(oneOf(['sgd', 'adam'])('adam')).toBe('adam');
   expect(() => oneOf(['sgd', 'adam'])('toString')).toThrow(/^Known: sgd, adam\.$/);
   expect(() => oneOf(['fp16', 'int8'])('fp61')).toThrow('Did you mean fp16? Known: fp16, int8.');
+});
+
+it('a size has a unit', () => {
+  expect(['8GB', '500 MiB', '1.5gb', '1kB'].map(bytes)).toEqual([8e9, 500 * 2 ** 20, 1.5e9, 1000]);
+  for (const wrong of ['8', '8G', '-1GB', '0GB', 'GB', '1e3GB', '99999999GB']) {
+    expect(() => bytes(wrong), wrong).toThrow('Give a size with its unit, such as 8GB or 500MiB.');
+  }
 });
 
 it('a path is not empty', () => {

@@ -53,9 +53,13 @@ const openers: { [Name in GraphName]: Open<GraphOptions[Name]> } = {
     engine.open(buildFeaturesModel({ ...options, provider: device.device }, definitions), device),
   retrieval: (engine, options, device) => engine.open(buildRetrievalModel(options), device),
   relevance: (engine, options, device) => engine.open(buildRelevanceModel(options), device),
-  nearest_center: (engine, options, device) => engine.open(buildNearestCenterModel(options), device),
+  nearest_center: (engine, options, device) => engine.open(buildNearestCenterModel(options), exactOn(device)),
   sampling: (engine, options, device) => engine.open(buildSamplingModel(options), device),
 };
+
+/** Which center is the nearest is no matter of the 11 bits that TF32 keeps. */
+const exactOn = (device: DeviceOptions): DeviceOptions =>
+  device.device === 'cuda' ? { ...device, tf32: 'off' } : device;
 
 /** The graphs that modules may be part of, made again to find a node of theirs. */
 const builders: { [Name in GraphName]?: (options: GraphOptions[Name], definitions: Definitions) => unknown } = {

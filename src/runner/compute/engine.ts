@@ -13,6 +13,8 @@ export type PlainTensors = Record<string, PlainTensor>;
 export interface SessionSettings {
   /** Whether memory of a run is kept for the next one. Default true. */
   enableCpuMemArena?: boolean;
+  /** Whether a CUDA device's memory is taken as it is asked for, or in powers of two. Those unless given; the binding has nothing else. */
+  growth?: 'exact';
   /** What ONNX Runtime tells on standard error, from 0, where each node is placed, to 4, the default. */
   logSeverityLevel?: 0 | 1 | 2 | 3 | 4;
 }

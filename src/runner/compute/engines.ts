@@ -5,6 +5,7 @@ import { bindingEngine } from './binding-engine.js';
 import { cApiEngine } from './c-api/engine.js';
 import { library } from './c-api/library.js';
 import type { Engine, EngineName } from './engine.js';
+import { cudaSettings } from './session.js';
 
 /** Environment variable that takes the choice away. */
 export const engineVariable = 'DWS_ENGINE';
@@ -17,8 +18,19 @@ export interface Choice {
   reason?: string;
 }
 
-/** @throws UserError when the environment variable asks for what is not there */
-export async function chooseEngine({ device }: Pick<DeviceOptions, 'device'>): Promise<Choice> {
+type Chosen = Pick<DeviceOptions, 'device' | 'tf32' | 'gpuMemLimit'>;
+
+/** @throws UserError when the environment variable asks for what is not there, or the options for what it can't do */
+export async function chooseEngine(options: Chosen): Promise<Choice> {
+  const choice = await choose(options);
+  const [setting] = cudaSettings(options);
+  if (setting === undefined || choice.engine.name === 'C API') return choice;
+  throw new UserError(
+    `${setting} is obeyed through ONNX Runtime's C API only, which is not used (${choice.reason}). Leave it out.`,
+  );
+}
+
+async function choose({ device }: Chosen): Promise<Choice> {
   const wanted = process.env[engineVariable];
   const name = wanted !== undefined && Object.hasOwn(named, wanted) ? named[wanted] : undefined;
   if (wanted && name === undefined)

@@ -38,6 +38,12 @@ interface ProviderEntry {
   advice: string;
 }
 
+/** Options that only CUDA has, as the command line calls those that are given. */
+export const cudaSettings = ({ tf32, gpuMemLimit }: Pick<DeviceOptions, 'tf32' | 'gpuMemLimit'>): string[] => [
+  ...(tf32 === undefined ? [] : [`--tf32 ${tf32}`]),
+  ...(gpuMemLimit === undefined ? [] : ['--gpu-mem-limit']),
+];
+
 const providerTable: Record<Provider, ProviderEntry> = {
   cpu: { providers: () => ['cpu'], problem: () => undefined, advice: 'Reinstall it: npm install onnxruntime-node' },
   cuda: {
@@ -84,8 +90,16 @@ function probeModel(): Uint8Array {
 const create = (model: Uint8Array | string, options: SessionOptions): Promise<InferenceSession> =>
   typeof model === 'string' ? ort.InferenceSession.create(model, options) : ort.InferenceSession.create(model, options);
 
-/** Looks whether a device's provider is installed, without opening it. @throws UserError saying how to install it */
-export function requireProvider({ device }: DeviceOptions): void {
+/**
+ * Looks whether a device's provider is installed, without opening it.
+ *
+ * @throws UserError saying how to install it, or naming an option that the device does not have
+ */
+export function requireProvider({ device, ...settings }: DeviceOptions): void {
+  const [setting] = cudaSettings(settings);
+  if (setting !== undefined && device !== 'cuda') {
+    throw new UserError(`${setting} is for CUDA devices, but --device is ${device}. Leave one of them out.`);
+  }
   const problem = providerTable[device].problem();
   if (problem !== undefined) throw new UserError(`--device ${device}: ${problem}`);
 }

@@ -10,7 +10,13 @@ import { printable } from '../base/printable.js';
 import { defaultKs } from './ks.js';
 import type { RunOptions } from './run-options.js';
 
-const device = { device: 'cpu', deviceId: 0, threads: availableParallelism() } as const;
+const device = {
+  device: 'cpu',
+  deviceId: 0,
+  threads: availableParallelism(),
+  tf32: undefined,
+  gpuMemLimit: undefined,
+} as const;
 
 const imageReading = { workers: 4, skipBad: false };
 

@@ -18,7 +18,7 @@ const given = {
   data: ['dataPath', 'skipBad', 'valSplit'],
   batches: ['batchSize', 'batchK', 'smallClasses', 'seed', 'flip'],
   images: ['imageSize', 'resize', 'resizeTo', 'filter', 'workers', 'cache'],
-  device: ['device', 'deviceId', 'threads'],
+  device: ['device', 'deviceId', 'threads', 'tf32', 'gpuMemLimit'],
   schedule: ['seed', 'epochs', 'evalEvery', 'startEpoch', 'batchNum', 'lr', 'lrBeta', 'lossRates', 'factor', 'steps'],
   output: ['out', 'savePrefix', 'keep', 'checkpointEvery', 'tensorboard'],
   guard: ['nanPolicy', 'maxHours', 'stepsPerRun'],

@@ -139,6 +139,8 @@ const runRules: Rules<RunOptions> = {
   classes: optional(integer(2)),
   deviceId: integer(0, mostThreads),
   threads: integer(1, mostThreads),
+  tf32: optional(oneOf('on', 'off')),
+  gpuMemLimit: optional(integer(1, Number.MAX_SAFE_INTEGER)),
   resize: { ...preprocessingRules.resize, known: resizes },
   resizeTo: optional(preprocessingRules.resizeTo),
   filter: { ...preprocessingRules.filter, known: filters },

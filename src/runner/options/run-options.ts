@@ -24,6 +24,8 @@ export type PretrainedSource =
 /** What happens at a step whose loss is not finite. */
 export type NanPolicy = 'stop' | 'skip' | 'rollback';
 
+export type Tf32 = 'on' | 'off';
+
 /** Where and with how many threads ONNX Runtime runs. */
 export interface DeviceOptions {
   device: Provider;
@@ -31,6 +33,10 @@ export interface DeviceOptions {
   deviceId: number;
   /** Threads of ONNX Runtime's CPU kernels; belongs to the recorded run, since it changes the last bits. */
   threads: number;
+  /** Whether CUDA's products of float32 are of TF32, which keeps 11 bits of each factor. As ONNX Runtime does, `on`, unless given. */
+  tf32?: Tf32;
+  /** Bytes of the CUDA device's memory that a session may take for what it computes; all that there are unless given. */
+  gpuMemLimit?: number;
 }
 
 /** How images become arrays. */

@@ -1,7 +1,15 @@
 /** The options of a training as a program gives them: what is not given is as on the command line. */
 import type { Provider } from '../../graph/options.js';
 import type { Filter } from '../../graph/preprocessing.js';
-import type { CacheMode, NanPolicy, PretrainedSource, ResizeMode, RunOptions, SmallClasses } from './run-options.js';
+import type {
+  CacheMode,
+  NanPolicy,
+  PretrainedSource,
+  ResizeMode,
+  RunOptions,
+  SmallClasses,
+  Tf32,
+} from './run-options.js';
 
 /** Of everything but `dataPath`, the default is as in `defaults.ts`; a test holds the numbers that are told here to it. */
 export interface TrainOptions extends Partial<RunOptions> {
@@ -136,4 +144,8 @@ export interface TrainOptions extends Partial<RunOptions> {
   deviceId?: number;
   /** Threads of ONNX Runtime on the CPU; the same number gives the same bits. Default: all of this machine. */
   threads?: number;
+  /** Whether CUDA's products are of TF32, which keeps 11 bits of each factor. Default: on, as ONNX Runtime has it. */
+  tf32?: Tf32;
+  /** Bytes of the CUDA device's memory that a session may take for what it computes. Default: all that there are. */
+  gpuMemLimit?: number;
 }

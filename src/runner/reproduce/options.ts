@@ -97,6 +97,8 @@ export const optionTable: { [Key in keyof Required<RunOptions>]: OptionRow } = {
   device: decides(word),
   deviceId: aside(number),
   threads: decides(number),
+  tf32: decides(optional(word)),
+  gpuMemLimit: aside(optional(number)),
   epochs: aside(number),
   dataPath: aside(pathText),
   out: aside(pathText),

@@ -148,6 +148,16 @@ describe('chooseEngine', () => {
     expect([engine, reason]).toEqual([bindingEngine, expect.stringContaining('webgpu')]);
   });
 
+  it('refuses what only the C API obeys where that is not used', async () => {
+    const device = { device: 'cuda', tf32: 'off' } as const;
+    vi.stubEnv(engineVariable, '');
+    expect(await chooseEngine(device)).toEqual({ engine: cApiEngine });
+    vi.stubEnv(engineVariable, 'binding');
+    await expect(chooseEngine(device)).rejects.toThrow(/--tf32 off is obeyed .* C API only.*DWS_ENGINE=binding/);
+    await expect(chooseEngine({ device: 'cuda', gpuMemLimit: 1 })).rejects.toThrow('--gpu-mem-limit is obeyed');
+    expect((await chooseEngine({ device: 'cuda' })).engine).toBe(bindingEngine);
+  });
+
   it(`does as ${engineVariable} says, or not at all`, async () => {
     vi.stubEnv(engineVariable, 'binding');
     expect(await chooseEngine(cpu)).toEqual({ engine: bindingEngine, reason: `${engineVariable}=binding` });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../../src/graph/builder/builder.js';
 import { encodeModel } from '../../../src/graph/onnx/schema.js';
 import { UserError } from '../../../src/runner/base/errors.js';
-import { checkDevice, openSession } from '../../../src/runner/compute/session.js';
+import { checkDevice, openSession, requireProvider } from '../../../src/runner/compute/session.js';
 
 const binding = path.join(
   createRequire(import.meta.url).resolve('onnxruntime-node'),
@@ -46,6 +46,16 @@ describe('openSession', () => {
       'node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install',
     );
     await expect(opening).rejects.toThrow(/CUDA 12 and cuDNN 9/);
+  });
+});
+
+describe('requireProvider', () => {
+  it.each([
+    ['--tf32 off', { tf32: 'off' } as const],
+    ['--gpu-mem-limit', { gpuMemLimit: 1e9 }],
+  ])('refuses %s where the device is not CUDA’s', (name, settings) => {
+    expect(() => requireProvider({ ...cpu, ...settings })).toThrow(`${name} is for CUDA devices, but --device is cpu.`);
+    expect(() => requireProvider({ ...cpu, device: 'webgpu', ...settings })).toThrow('--device is webgpu');
   });
 });
 

@@ -55,7 +55,7 @@ export class DeviceTensors implements HeldTensors<Place> {
   /** @throws Error with ONNX Runtime's words when the device can't be used */
   static async open(library: Library, device: DeviceOptions & { device: 'cpu' | 'cuda' }): Promise<DeviceTensors> {
     const { api } = library;
-    const mover = await openSession(library, moverModel(), device, { enableCpuMemArena: false });
+    const mover = await openSession(library, moverModel(), device, { enableCpuMemArena: false, growth: 'exact' });
     const name = memoryNames[device.device];
     const memory = filled(api.CreateMemoryInfo, name, ARENA, device.deviceId, DEFAULT);
     return new DeviceTensors(library, mover, memory, mover.allocator(memory));

@@ -92,10 +92,19 @@ export class OpenSession implements EngineSession<Place> {
   }
 }
 
-function addCuda({ api }: Library, options: Pointer, { deviceId }: DeviceOptions): void {
+/** By the names that ONNX Runtime's CUDA provider has for them (CUDAExecutionProviderInfo, 1.29). */
+const cudaOptions = ({ deviceId, tf32, gpuMemLimit }: DeviceOptions): Record<string, string> => ({
+  device_id: String(deviceId),
+  ...(tf32 !== undefined && { use_tf32: tf32 === 'on' ? '1' : '0' }),
+  ...(gpuMemLimit !== undefined && { gpu_mem_limit: String(gpuMemLimit) }),
+});
+
+function addCuda({ api }: Library, options: Pointer, device: DeviceOptions, growth: SessionSettings['growth']): void {
+  const settings = { ...cudaOptions(device), ...(growth === 'exact' && { arena_extend_strategy: 'kSameAsRequested' }) };
+  const [names, values] = [Object.keys(settings), Object.values(settings)];
   const cuda = filled(api.CreateCUDAProviderOptions);
   try {
-    api.UpdateCUDAProviderOptions(cuda, ['device_id'], [String(deviceId)], 1);
+    api.UpdateCUDAProviderOptions(cuda, names, values, names.length);
     api.SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda);
   } finally {
     api.ReleaseCUDAProviderOptions(cuda);
@@ -111,7 +120,7 @@ export async function openSession(
   library: Library,
   model: Uint8Array,
   device: DeviceOptions,
-  { enableCpuMemArena = true, ...settings }: SessionSettings = {},
+  { enableCpuMemArena = true, growth, ...settings }: SessionSettings = {},
 ): Promise<OpenSession> {
   const { api, environment } = library;
   const options = filled(api.CreateSessionOptions);
@@ -125,7 +134,7 @@ export async function openSession(
     api.SetSessionLogSeverityLevel(options, logSeverityLevel);
     if (!enableMemPattern) api.DisableMemPattern(options);
     if (!enableCpuMemArena) api.DisableCpuMemArena(options);
-    if (device.device === 'cuda') addCuda(library, options, device);
+    if (device.device === 'cuda') addCuda(library, options, device, growth);
     const session = filled(api.CreateSessionFromArray, environment, model, model.byteLength, options);
     return new OpenSession(library, session);
   } finally {
