@@ -1,5 +1,5 @@
 /**
- * npm run bench -- cuda [--models resnet18,...] [--optimizers sgd,adam] [--feat-dim 512] [--size 224] [--batch 80] [--tf32 on]
+ * npm run bench -- cuda [--models resnet18,...] [--optimizers sgd,adam] [--feat-dim 512] [--size 224] [--batch 80] [--tf32 on] [--deterministic]
  *
  * Trainings on a pretend device: the stock ONNX Runtime and its real CUDA provider, on libraries of our own in place of CUDA's, cuBLAS's
  * and cuDNN's, which do nothing and write down what they are asked for. So what it tells needs no GPU: nodes left to the CPU, copies,
@@ -88,6 +88,7 @@ export async function benchCuda(args: string[]): Promise<void> {
       size: { type: 'string' },
       batch: { type: 'string', default: '80' },
       tf32: { type: 'string', default: 'on' },
+      deterministic: { type: 'boolean', default: false },
     },
   });
   const device = await setUpPretendDevice();
@@ -102,7 +103,11 @@ export async function benchCuda(args: string[]): Promise<void> {
     for (const optimizer of values.optimizers.split(',') as OptimizerName[]) {
       const imageSize = Number(values.size ?? (model === 'inception_v3' ? 299 : 224));
       const sizes = { imageSize, batchSize, batchK: 5, classes: 100 };
-      const options = { ...benchOptions({ model, optimizer, provider: 'cuda', ...sizes }), featDim };
+      const options = {
+        ...benchOptions({ model, optimizer, provider: 'cuda', ...sizes }),
+        featDim,
+        deterministic: values.deterministic,
+      };
       const step = await traced(device, options, values.tf32);
       const cells = [
         ...[model, optimizer, step.onCpu.length, megabytes(step.tables), step.launches, step.libraryCalls],

@@ -34,7 +34,7 @@ async function trace(folder: string, libraries: string, options: TrainingOptions
   const handle = koffi.load(path.join(libraries, 'libcudart.so.13'));
   const mark = handle.func('void pretend_mark(const char *)');
   mark('open');
-  const device = { device: 'cuda', deviceId: 0, threads: 1, tf32 } as const;
+  const device = { device: 'cuda', deviceId: 0, threads: 1, tf32, deterministic: options.deterministic } as const;
   const session = await openSession(library, buildTrainLoop(options), device, { logSeverityLevel: 0 });
   mark('state');
   const held = await DeviceTensors.open(library, device);

@@ -216,6 +216,9 @@ export const device = {
     oneOf<Tf32>(['on', 'off']),
   ),
   gpuMemLimit: optional('size', "what a session may take of the CUDA device's memory, as 8GB (default: all)", bytes),
+  deterministic: toggle(
+    'leave out what may come out otherwise each time on CUDA, as far as that can be chosen; slower',
+  ),
 };
 
 export const provider = withDefault(

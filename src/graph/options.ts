@@ -70,4 +70,6 @@ export interface TrainingOptions extends NetworkOptions {
   /** Leaves out the update of a step whose loss or gradient is not finite: the state stays as it was. */
   skipNotFinite?: boolean;
   provider: Provider;
+  /** On CUDA: without what may come out otherwise each time. Elsewhere that is so anyway. False unless given. */
+  deterministic?: boolean;
 }

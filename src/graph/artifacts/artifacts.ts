@@ -106,7 +106,7 @@ export function buildTrainingModel(
   input: ImageInput = 'uint8-nhwc',
   definitions: Definitions = {},
 ): Uint8Array {
-  const g = new GraphBuilder(options.provider);
+  const g = new GraphBuilder(options.provider, '', [], options.deterministic);
   const parts = partsOf(options, definitions);
   const layout = describeNetwork(options, definitions);
   const features = featureInput(g, options, input);
@@ -134,7 +134,7 @@ export function buildTrainingModel(
  * state but for `buffers`; outputs: NAME_out for each of it.
  */
 export function buildOptimizerModel(options: TrainingOptions, definitions: Definitions = {}): Uint8Array {
-  const g = new GraphBuilder(options.provider);
+  const g = new GraphBuilder(options.provider, '', [], options.deterministic);
   const parts = partsOf(options, definitions);
   const layout = describeNetwork(options, definitions);
   const params = g.input('gradients', 'float32', [layout.paramCount]);
@@ -161,7 +161,7 @@ export function buildOptimizerModel(options: TrainingOptions, definitions: Defin
  * int32), and with clipping or skipping `gradient_norms` [steps], before the clipping.
  */
 export function buildTrainLoop(options: TrainingOptions, definitions: Definitions = {}): Uint8Array {
-  const g = new GraphBuilder(options.provider);
+  const g = new GraphBuilder(options.provider, '', [], options.deterministic);
   const parts = partsOf(options, definitions);
   const layout = describeNetwork(options, definitions);
   const { batchSize, imageSize } = options;

@@ -58,12 +58,14 @@ export class GraphBuilder implements Nodes {
   /**
    * @param provider where the graph will run: picks the lowerings of gradients
    * @param prefix put before every name: a subgraph's names must differ from those of the graph around it
+   * @param around the graphs around it, whose values a subgraph may use
+   * @param deterministic whether gradients have to come out the same each time on CUDA
    */
   constructor(
     readonly provider: Provider = 'cpu',
     private readonly prefix = '',
-    /** The graphs around it, whose values a subgraph may use. */
     private readonly around: readonly symbol[] = [],
+    readonly deterministic = false,
   ) {
     this.initializers = new Initializers(prefix, this.own);
   }
@@ -258,7 +260,7 @@ export class GraphBuilder implements Nodes {
     const stem = this.unique([...this.scopes, 'Loop'].join('/'));
     this.requireOwn(stem, [trips, ...carried]);
     this.refuse(stem, carried);
-    const inner = new GraphBuilder(this.provider, `${stem}/`, [this.own, ...this.around]);
+    const inner = new GraphBuilder(this.provider, `${stem}/`, [this.own, ...this.around], this.deterministic);
     const iteration = inner.input(`${stem}/iteration`, 'int64', []);
     inner.input(`${stem}/condition_in`, 'bool', []);
     const inside = carried.map((v, i) => inner.input(`${stem}/carried_${i}`, v.dtype, v.shape));

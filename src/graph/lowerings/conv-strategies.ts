@@ -98,7 +98,12 @@ const gradientTable: readonly Row<Omit<Strategies, 'forward'>>[] = [
 const pick = <T>(table: readonly Row<T>[], provider: Provider, shape: ConvShape): T =>
   table.find((row) => row.providers.includes(provider) && row.when(shape))!.use;
 
-export const convStrategies = (provider: Provider, shape: ConvShape): Strategies => ({
-  ...pick(forwardTable, provider, shape),
-  ...pick(gradientTable, provider, shape),
-});
+/**
+ * @param deterministic on CUDA, without ConvTranspose: cuDNN's engines for it may add in any order, and which one is taken can't be
+ *   chosen from outside
+ */
+export function convStrategies(provider: Provider, shape: ConvShape, deterministic = false): Strategies {
+  const chosen = { ...pick(forwardTable, provider, shape), ...pick(gradientTable, provider, shape) };
+  const isOpen = provider === 'cuda' && deterministic && chosen.input === 'convTranspose';
+  return isOpen ? { ...chosen, input: 'turned' } : chosen;
+}

@@ -167,6 +167,17 @@ const columnsOfGradient = ({ g, kernel, dilation, padding, size, extent }: Conv,
   return im2colOfGradient(g, dy, { kernel, stride: [1, 1], dilation, before, after, out: size });
 };
 
+/** [out, in / groups, k_h, k_w] -> [in, out / groups, k_h * k_w], each kernel turned by 180 degrees; groups as an axis of their own. */
+function turnedWeight({ g, weight, filters, channels, groups, kernel }: Conv): Value {
+  const taps = kernel[0] * kernel[1];
+  const backwards = g.ints(Array.from({ length: taps }, (_, i) => taps - 1 - i));
+  const grouped = groups > 1 ? [groups] : [];
+  const axis = grouped.length;
+  const flat = g.op('Reshape', [weight, g.ints([...grouped, filters / groups, channels / groups, taps])]);
+  const perm = [...grouped.keys(), axis + 1, axis, axis + 2];
+  return g.op('Transpose', [g.op('Gather', [flat, backwards], { axis: axis + 2 })], { perm });
+}
+
 export const inputLowerings = {
   convTranspose: (c: Conv, dy: Value): Value => {
     const { size, extent, stride, padding, behind } = c;
@@ -176,20 +187,23 @@ export const inputLowerings = {
     return nchw(c, c.g.op('ConvTranspose', [nchw(c, dy), c.weight], { ...convAttributes(c), output_padding: extra }));
   },
   /**
-   * Stride and dilation 1: the convolution of dy with the weight turned by 180 degrees and its channels and filters in each
-   * other's place, padded to the full product.
+   * The convolution of dy, zeros between its places for a stride, with the weight turned by 180 degrees and its channels and filters in
+   * each other's place, padded to the full product.
    */
   turned: (c: Conv, dy: Value): Value => {
-    const { g, weight, filters, channels, kernel, padding, behind } = c;
-    const taps = kernel[0] * kernel[1];
-    const backwards = g.ints(Array.from({ length: taps }, (_, i) => taps - 1 - i));
-    const flat = g.op('Reshape', [weight, g.ints([filters, channels, taps])]);
-    const turned = g.op('Transpose', [g.op('Gather', [flat, backwards], { axis: 2 })], { perm: [1, 0, 2] });
-    const full = (pads: Pair) => [0, 1].map((i) => kernel[i]! - 1 - pads[i]!);
-    const dx = g.op('Conv', [nchw(c, dy), g.op('Reshape', [turned, g.ints([channels, filters, ...kernel])])], {
+    const { g, channels, filters, kernel, stride, padding, behind, dilation, groups, size } = c;
+    const full = (pads: Pair) => pairOf((i) => (kernel[i] - 1) * dilation[i] - pads[i]);
+    const front = full(padding);
+    const isAsItIs = stride.every((step) => step === 1) && [...front, ...full(behind)].every((pad) => pad >= 0);
+    const whole = pairOf((i) => size[i] + (kernel[i] - 1) * dilation[i]);
+    const turned = turnedWeight(c);
+    const slopes = isAsItIs ? nchw(c, dy) : dilateSpatial(g, nchw(c, dy), front, stride, whole);
+    const dx = g.op('Conv', [slopes, g.op('Reshape', [turned, g.ints([channels, filters / groups, ...kernel])])], {
       kernel_shape: [...kernel],
       strides: [1, 1],
-      pads: [...full(padding), ...full(behind)],
+      pads: isAsItIs ? [...front, ...full(behind)] : [0, 0, 0, 0],
+      ...(groups > 1 && { group: groups }),
+      ...(dilation.some((step) => step > 1) && { dilations: [...dilation] }),
     });
     return nchw(c, dx);
   },

@@ -22,6 +22,8 @@ export interface Nodes {
   readonly path: string;
   /** Where the graph will run: picks lowerings. */
   readonly provider: Provider;
+  /** Whether what may come out otherwise each time is left out of the lowerings. */
+  readonly deterministic: boolean;
   scope<T>(name: string, body: () => T): T;
   constant(dtype: DType, shape: readonly number[], values: ArrayLike<number>): Value;
   scalar(value: number, dtype?: DType): Value;

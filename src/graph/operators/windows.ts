@@ -129,7 +129,8 @@ const convGradient: GradientRule = (call) => {
   };
   const c: Conv = { g, x: x!, weight: weight!, bias, ...shape, layout: 'NCHW', largestColumns };
   let gradients: ReturnType<typeof convGradients> | undefined;
-  const of = (i: number) => () => (gradients ??= convGradients(c, convStrategies(g.provider, shape), dy))[i]!;
+  const of = (i: number) => () =>
+    (gradients ??= convGradients(c, convStrategies(g.provider, shape, g.deterministic), dy))[i]!;
   return inputs.map((_, i) => of(i));
 };
 

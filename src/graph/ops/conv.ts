@@ -50,7 +50,7 @@ export function conv2d(
   const extent = pairOf((i) => slidingExtent(size[i], (kernel[i] - 1) * dilation[i] + 1, stride[i], 2 * padding[i]));
   const geometry = { kernel, stride, dilation, padding, behind: padding, size, extent };
   const shape = { batch, channels, filters, groups, ...geometry };
-  const chosen = strategies ?? convStrategies(provider, shape);
+  const chosen = strategies ?? convStrategies(provider, shape, g.deterministic);
   const largest = chosen.largestColumns ?? largestColumns;
   const c: Conv = { g, x, weight, bias, ...shape, layout: 'CNHW', largestColumns: largest };
   const y = g.untracked(() => forwardLowerings[chosen.forward](c));

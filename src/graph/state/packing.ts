@@ -4,7 +4,7 @@ import type { Value } from '../onnx/nodes.js';
 import type { Provider } from '../options.js';
 import { pack, unpack } from './flat.js';
 import { fillRows, packRows, rowLayout, unpackRows } from './rows.js';
-import { fromRuns, runsOf, toRuns } from './runs.js';
+import { fromRuns, runsOf, toRuns, worthALaunch, worthAPass } from './runs.js';
 import type { NamedShape, NetworkLayout } from './state.js';
 
 export interface VectorPacking {
@@ -51,14 +51,15 @@ export const flatPacking = ({ params, buffers, paramCount, bodyCount }: NetworkL
 
 function rowVector(specs: readonly NamedShape[], bodyCount = 0) {
   const layout = rowLayout(specs, bodyCount);
-  const runs = runsOf(specs);
+  const pieces = runsOf(specs, worthALaunch);
+  const parts = runsOf(specs, worthAPass);
   const vector: VectorPacking = {
     fill: (g, valueOf) => fillRows(g, layout, valueOf),
     unpack: (g, vector) => unpackRows(g, vector, layout),
     pack: (g, tensors) => packRows(g, tensors, layout),
-    fromFlat: (g, flat) => fromRuns(g, flat, runs),
-    enter: (g, flat) => packRows(g, [...fromRuns(g, flat, runs).values()], layout),
-    leave: (g, vector) => toRuns(g, [...unpackRows(g, vector, layout).values()], runs),
+    fromFlat: (g, flat) => fromRuns(g, flat, pieces),
+    enter: (g, flat) => packRows(g, [...fromRuns(g, flat, pieces).values()], layout),
+    leave: (g, vector) => toRuns(g, [...unpackRows(g, vector, layout).values()], parts),
   };
   return { vector, layout };
 }

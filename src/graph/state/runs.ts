@@ -5,8 +5,12 @@ import { elementCount, greatestDivisor } from '../onnx/types.js';
 import { cut, join } from './rows.js';
 import type { NamedShape } from './state.js';
 
-/** Places of an axis that may be copied more for a run less, each of which is a pass over the whole vector where they are joined. */
-const worthAPass = 2 ** 17;
+/**
+ * Places of an axis that may be copied more for a run less: where runs are cut out, each is a launch, and where they are joined, a pass
+ * over the whole vector.
+ */
+export const worthALaunch = 2 ** 13;
+export const worthAPass = 2 ** 17;
 
 export interface Run {
   specs: NamedShape[];
@@ -15,15 +19,15 @@ export interface Run {
   row: number;
 }
 
-/** Tensors next to each other, in runs: another one begins where going on would cost more places than it saves passes. */
-export function runsOf(specs: readonly NamedShape[]): Run[] {
+/** Tensors next to each other, in runs: another one begins where going on would cost more places than a run less is worth. */
+export function runsOf(specs: readonly NamedShape[], worth: number): Run[] {
   const runs: Run[] = [];
   const places = ({ elements, row }: Omit<Run, 'specs'>): number => elements / row;
   for (const spec of specs) {
     const elements = elementCount(spec.shape);
     const last = runs.at(-1);
     const joined = last && { elements: last.elements + elements, row: greatestDivisor(last.row, elements) };
-    if (last && joined && places(joined) <= places(last) + 1 + worthAPass) {
+    if (last && joined && places(joined) <= places(last) + 1 + worth) {
       Object.assign(last, joined);
       last.specs.push(spec);
     } else runs.push({ specs: [spec], elements, row: elements });

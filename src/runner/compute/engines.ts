@@ -18,7 +18,7 @@ export interface Choice {
   reason?: string;
 }
 
-type Chosen = Pick<DeviceOptions, 'device' | 'tf32' | 'gpuMemLimit'>;
+type Chosen = Pick<DeviceOptions, 'device' | 'tf32' | 'gpuMemLimit' | 'deterministic'>;
 
 /** @throws UserError when the environment variable asks for what is not there, or the options for what it can't do */
 export async function chooseEngine(options: Chosen): Promise<Choice> {

@@ -38,10 +38,13 @@ interface ProviderEntry {
   advice: string;
 }
 
+type CudaSettings = Pick<DeviceOptions, 'device' | 'tf32' | 'gpuMemLimit' | 'deterministic'>;
+
 /** Options that only CUDA has, as the command line calls those that are given. */
-export const cudaSettings = ({ tf32, gpuMemLimit }: Pick<DeviceOptions, 'tf32' | 'gpuMemLimit'>): string[] => [
+export const cudaSettings = ({ device, tf32, gpuMemLimit, deterministic }: CudaSettings): string[] => [
   ...(tf32 === undefined ? [] : [`--tf32 ${tf32}`]),
   ...(gpuMemLimit === undefined ? [] : ['--gpu-mem-limit']),
+  ...(deterministic && device !== 'cpu' ? ['--deterministic'] : []),
 ];
 
 const providerTable: Record<Provider, ProviderEntry> = {
@@ -95,8 +98,9 @@ const create = (model: Uint8Array | string, options: SessionOptions): Promise<In
  *
  * @throws UserError saying how to install it, or naming an option that the device does not have
  */
-export function requireProvider({ device, ...settings }: DeviceOptions): void {
-  const [setting] = cudaSettings(settings);
+export function requireProvider(options: DeviceOptions): void {
+  const { device } = options;
+  const [setting] = cudaSettings(options);
   if (setting !== undefined && device !== 'cuda') {
     throw new UserError(`${setting} is for CUDA devices, but --device is ${device}. Leave one of them out.`);
   }

@@ -38,10 +38,13 @@ export class ComputeThread {
   private readonly device: DeviceOptions['device'];
 
   /** @param modules that graphs are made of, already loaded once */
-  constructor({ device, deviceId, threads, tf32, gpuMemLimit }: DeviceOptions, { facts }: LoadedModules = noModules) {
+  constructor(
+    { device, deviceId, threads, tf32, gpuMemLimit, deterministic }: DeviceOptions,
+    { facts }: LoadedModules = noModules,
+  ) {
     this.device = device;
     const modules = Object.fromEntries(facts.map(({ kind, path, sha256 }) => [kind, { path, sha256 }]));
-    const workerData: Start = { device: { device, deviceId, threads, tf32, gpuMemLimit }, modules };
+    const workerData: Start = { device: { device, deviceId, threads, tf32, gpuMemLimit, deterministic }, modules };
     this.worker = new Worker(workerFile('compute/worker'), { workerData });
     this.worker.on('message', (reply: Reply) => this.settle(reply));
     this.worker.on('error', (error) => this.end(errorCode(error) === outOfMemory ? ended(error.message) : error));

@@ -16,6 +16,7 @@ const device = {
   threads: availableParallelism(),
   tf32: undefined,
   gpuMemLimit: undefined,
+  deterministic: false,
 } as const;
 
 const imageReading = { workers: 4, skipBad: false };

@@ -18,7 +18,7 @@ const given = {
   data: ['dataPath', 'skipBad', 'valSplit'],
   batches: ['batchSize', 'batchK', 'smallClasses', 'seed', 'flip'],
   images: ['imageSize', 'resize', 'resizeTo', 'filter', 'workers', 'cache'],
-  device: ['device', 'deviceId', 'threads', 'tf32', 'gpuMemLimit'],
+  device: ['device', 'deviceId', 'threads', 'tf32', 'gpuMemLimit', 'deterministic'],
   schedule: ['seed', 'epochs', 'evalEvery', 'startEpoch', 'batchNum', 'lr', 'lrBeta', 'lossRates', 'factor', 'steps'],
   output: ['out', 'savePrefix', 'keep', 'checkpointEvery', 'tensorboard'],
   guard: ['nanPolicy', 'maxHours', 'stepsPerRun'],
@@ -110,6 +110,7 @@ function graphOf(
     dropout: resolveDropout(options, layout),
     // Absent when they are off: the checkpoints of other runs say nothing of them.
     ...(clipNorm !== undefined && { clipNorm }),
+    ...(options.deterministic && { deterministic: true }),
     ...(nanPolicy === 'skip' && { skipNotFinite: true }),
   };
 }

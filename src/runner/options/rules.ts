@@ -123,6 +123,7 @@ const trainingRules: Rules<Omit<TrainingOptions, 'dropout'> & { dropout?: number
   freezeBn: optional(flag),
   skipNotFinite: optional(flag),
   provider: oneOf('cpu', 'cuda', 'webgpu'),
+  deterministic: optional(flag),
 };
 
 const { provider, ...sharedRules } = trainingRules;

@@ -37,6 +37,8 @@ export interface DeviceOptions {
   tf32?: Tf32;
   /** Bytes of the CUDA device's memory that a session may take for what it computes; all that there are unless given. */
   gpuMemLimit?: number;
+  /** Without what may come out otherwise each time on CUDA, as far as that can be chosen; on the CPU it is so anyway. */
+  deterministic?: boolean;
 }
 
 /** How images become arrays. */

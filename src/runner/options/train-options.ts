@@ -148,4 +148,6 @@ export interface TrainOptions extends Partial<RunOptions> {
   tf32?: Tf32;
   /** Bytes of the CUDA device's memory that a session may take for what it computes. Default: all that there are. */
   gpuMemLimit?: number;
+  /** Without what may come out otherwise each time on CUDA, as far as that can be chosen; slower. Default: false. */
+  deterministic?: boolean;
 }

@@ -99,6 +99,7 @@ export const optionTable: { [Key in keyof Required<RunOptions>]: OptionRow } = {
   threads: decides(number),
   tf32: decides(optional(word)),
   gpuMemLimit: aside(optional(number)),
+  deterministic: decides(optional(flag)),
   epochs: aside(number),
   dataPath: aside(pathText),
   out: aside(pathText),

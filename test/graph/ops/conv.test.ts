@@ -121,11 +121,7 @@ function strategiesFor({ w, stride, padding, dilation = [1, 1], groups = 1 }: Ca
   const isWide = [0, 1].some((i) => padding[i]! > (w[i + 2]! - 1) * dilation[i]!);
   const only = <T>(holds: boolean, ...names: T[]): T[] => (holds ? names : []);
   const forwards = ['conv' as const, ...only(!isWide, 'stacked' as const), ...only(isPointwise, 'pointwise' as const)];
-  const inputs = [
-    'convTranspose' as const,
-    ...only(isOne && isUnit && !isWide, 'turned' as const),
-    ...only(isPointwise, 'pointwise' as const),
-  ];
+  const inputs = ['convTranspose' as const, 'turned' as const, ...only(isPointwise, 'pointwise' as const)];
   const weights = [
     'grouped' as const,
     ...only(isOne, 'im2col' as const, 'swapped' as const),

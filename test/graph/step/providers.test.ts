@@ -1,6 +1,8 @@
 import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { buildTrainLoop } from '../../../src/graph/artifacts/artifacts.js';
+import type { GraphProto } from '../../../src/graph/onnx/schema.js';
+import { decodeModel } from '../../../src/graph/onnx/schema.js';
 import type { Provider, TrainingOptions } from '../../../src/graph/options.js';
 import { Philox } from '../../../src/graph/state/philox.js';
 import { describeNetwork, describeState, initialState } from '../../../src/graph/step/describe.js';
@@ -39,11 +41,38 @@ async function trained(options: TrainingOptions): Promise<Record<string, Float32
 const both = (options: Partial<TrainingOptions>) =>
   Promise.all((['cpu', 'cuda'] as const).map((provider: Provider) => trained({ ...common, ...options, provider })));
 
+const operatorsOf = (options: TrainingOptions): Set<string> => {
+  const found = new Set<string>();
+  const walk = ({ node = [] }: GraphProto): void => {
+    for (const { opType, attribute = [] } of node) {
+      found.add(opType);
+      for (const { g } of attribute) if (g) walk(g);
+    }
+  };
+  walk(decodeModel(buildTrainLoop(options)).graph!);
+  return found;
+};
+
 describe("CUDA's training, on the CPU", () => {
+  it.each(['resnet18', 'squeezenet1_1', 'alexnet'])(
+    'has no ConvTranspose where it is to be deterministic: %s',
+    (model) => {
+      const options = { ...common, model, imageSize: 64, provider: 'cuda' } as const;
+      expect(operatorsOf(options)).toContain('ConvTranspose');
+      expect(operatorsOf({ ...options, deterministic: true })).not.toContain('ConvTranspose');
+      const onCpu = { ...options, provider: 'cpu' } as const;
+      expect(buildTrainLoop({ ...onCpu, deterministic: true })).toEqual(buildTrainLoop(onCpu));
+    },
+  );
+
   // Sums in other orders: float32 keeps six digits of them, and Adam divides gradients that are nearly 0 by their own size.
   it.each([
     ['batch statistics and a slower body', 1e-4, { backboneLrMult: 0.5 }],
-    ['frozen statistics and clipping', 1e-4, { freezeBn: true, clipNorm: 1, skipNotFinite: true }],
+    [
+      'frozen statistics and clipping, nothing left open',
+      1e-4,
+      { freezeBn: true, clipNorm: 1, skipNotFinite: true, deterministic: true },
+    ],
     ['Adam, and pooling in overlapping windows', 1e-3, { model: 'squeezenet1_1', dropout: 0, optimizer: 'adam' }],
   ] as const)('takes the steps that the CPU takes: %s', async (_, bound, options) => {
     const [cpu, cuda] = (await both(options)) as [Record<string, Float32Array>, Record<string, Float32Array>];

@@ -38,7 +38,14 @@ describe('the record of a run', () => {
     expect(file).toBe(at('whole', 'run.json'));
     expect(record.segments).toHaveLength(1);
     // Completed by what a program leaves out.
-    const leftOut = { ks: [1, 2, 4, 8, 16], evalEvery: 1, nanPolicy: 'stop', otherModules: false, tensorboard: false };
+    const leftOut = {
+      ks: [1, 2, 4, 8, 16],
+      deterministic: false,
+      evalEvery: 1,
+      nanPolicy: 'stop',
+      otherModules: false,
+      tensorboard: false,
+    };
     expect(last.options).toEqual({ ...leftOut, ...smallRun(run('whole')) });
     expect(last).toMatchObject({ status: 'done', stepsPerEpoch: 2, facts: { dws: packageJson().version } });
     expect([last.from, last.to]).toEqual([

@@ -4,8 +4,8 @@
  */
 import koffi from 'koffi';
 
-/** The version in which the newest function of the table came (ONNX Runtime 1.11). */
-export const apiVersion = 11;
+/** The version in which the newest function of the table came (ONNX Runtime 1.18). */
+export const apiVersion = 18;
 
 /** An address in ONNX Runtime's memory, or null. */
 export type Pointer = bigint | null;
@@ -49,6 +49,7 @@ const checked = {
   CreateCUDAProviderOptions: [205, [pointer]],
   UpdateCUDAProviderOptions: [206, [anything, texts, texts, 'size_t']],
   SessionOptionsAppendExecutionProvider_CUDA_V2: [204, [anything, anything]],
+  SetDeterministicCompute: [273, [anything, 'bool']],
 } as const satisfies Record<string, readonly [place: number, parameters: readonly string[]]>;
 
 /** Functions that give something back and can't fail. */

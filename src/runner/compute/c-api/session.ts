@@ -93,10 +93,12 @@ export class OpenSession implements EngineSession<Place> {
 }
 
 /** By the names that ONNX Runtime's CUDA provider has for them (CUDAExecutionProviderInfo, 1.29). */
-const cudaOptions = ({ deviceId, tf32, gpuMemLimit }: DeviceOptions): Record<string, string> => ({
+const cudaOptions = ({ deviceId, tf32, gpuMemLimit, deterministic }: DeviceOptions): Record<string, string> => ({
   device_id: String(deviceId),
   ...(tf32 !== undefined && { use_tf32: tf32 === 'on' ? '1' : '0' }),
   ...(gpuMemLimit !== undefined && { gpu_mem_limit: String(gpuMemLimit) }),
+  // Else the engines are timed when a session meets a convolution, and another one may win the next time.
+  ...(deterministic && { cudnn_conv_algo_search: 'HEURISTIC' }),
 });
 
 function addCuda({ api }: Library, options: Pointer, device: DeviceOptions, growth: SessionSettings['growth']): void {
@@ -132,6 +134,7 @@ export async function openSession(
     api.SetIntraOpNumThreads(options, intraOpNumThreads);
     api.SetInterOpNumThreads(options, interOpNumThreads);
     api.SetSessionLogSeverityLevel(options, logSeverityLevel);
+    if (device.deterministic) api.SetDeterministicCompute(options, true);
     if (!enableMemPattern) api.DisableMemPattern(options);
     if (!enableCpuMemArena) api.DisableCpuMemArena(options);
     if (device.device === 'cuda') addCuda(library, options, device, growth);
