@@ -6,6 +6,7 @@ type Benchmark = (args: string[]) => Promise<void>;
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
   learn: async () => (await import('./learn/main.js')).benchLearn,
   cuda: async () => (await import('./cuda/main.js')).benchCuda,
+  'cuda-paper': async () => (await import('./cuda/paper.js')).benchCudaPaper,
   damaged: async () => (await import('./data/damaged.js')).benchDamaged,
   engines: async () => (await import('./engines/main.js')).benchEngines,
   fuzz: async () => (await import('./fuzz/main.js')).benchFuzz,

@@ -14,6 +14,7 @@ import { irVersion, opset } from '../onnx/version.js';
 import { operators } from '../operators/index.js';
 import type { Operator, TypedShape } from '../operators/operator.js';
 import { requireInputs } from '../operators/operator.js';
+import { requireCountable, TooLargeError } from './too-large.js';
 import type { Provider } from '../options.js';
 import { Initializers } from './initializers.js';
 import { mayShareMemory } from './shared-memory.js';
@@ -384,8 +385,10 @@ export class GraphBuilder implements Nodes {
       requireAttributes(row.attributes, attributes);
       const types = row.shape(inputs, attributes, outputs);
       if (types.length < outputs) throw new Error(`${outputs} outputs are wanted; it has ${types.length}`);
+      requireCountable(this.provider, `${type} at ${place}`, types);
       return types;
     } catch (error) {
+      if (error instanceof TooLargeError) throw error;
       const shapes = inputs.map((x) => (x ? showShape(x.shape) : '-')).join(', ');
       throw new Error(`${type}(${shapes}) at ${place}: ${(error as Error).message}`, { cause: error });
     }

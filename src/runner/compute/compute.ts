@@ -3,6 +3,7 @@
  * compute thread. Graphs are built here as well, and initial weights made, since both take seconds for large networks.
  */
 import { buildEvalModel, buildFeaturesModel, buildTrainLoop } from '../../graph/artifacts/artifacts.js';
+import { TooLargeError } from '../../graph/builder/too-large.js';
 import { describeNetwork, describeState, initialState } from '../../graph/step/describe.js';
 import type { NetworkOptions, TrainingOptions } from '../../graph/options.js';
 import { buildNearestCenterModel } from '../../graph/artifacts/nearest-center.js';
@@ -82,6 +83,13 @@ function explain(error: unknown, graph: string, options: DeviceOptions): Error {
   return cudaError(error, options) ?? memoryError(error, where) ?? new Error(`${where}: ${message}`, { cause: error });
 }
 
+/** A tensor that the device can't have, whichever part asked for it. */
+function tooLargeError(error: unknown, where: string): UserError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (!(error instanceof TooLargeError)) return tooLargeError(error.cause, where);
+  return new UserError(`${where}: ${error.message}. Lower --batch-size or --image-size.`, { cause: error });
+}
+
 export class Compute {
   private readonly sessions = new Map<GraphName, EngineSession>();
   private readonly built = new Map<GraphName, unknown>();
@@ -109,7 +117,9 @@ export class Compute {
     try {
       this.sessions.set(graph, await openers[graph](engine, options, this.device, definitions));
     } catch (error) {
-      throw error instanceof UserError ? error : (blamed(error, facts) ?? (await this.explained(error, graph)));
+      if (error instanceof UserError) throw error;
+      const large = tooLargeError(error, `${graph} on ${this.device.device}`);
+      throw large ?? blamed(error, facts) ?? (await this.explained(error, graph));
     }
   }
 

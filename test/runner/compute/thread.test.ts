@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, vi } from 'vitest';
+import { benchOptions } from '../../../bench/training.js';
 import { ComputeThread } from '../../../src/runner/compute/thread.js';
 
 const cpu = { device: 'cpu', deviceId: 0, threads: 1 } as const;
@@ -56,6 +57,26 @@ describe('ComputeThread', () => {
       await thread.open('retrieval', { dim: 1, k: 1 });
       expect([...(await thread.run('retrieval', query)).outputs['indices']!.data]).toEqual([2]);
     }));
+
+  it('tells before a session is opened that a tensor is larger than CUDA counts', async () => {
+    const thread = new ComputeThread({ ...cpu, device: 'cuda' });
+    const { featDim, embedDim } = { featDim: 16, embedDim: 8 };
+    const options = benchOptions({
+      ...{
+        model: 'vgg11',
+        imageSize: 224,
+        batchSize: 680,
+        batchK: 5,
+        classes: 136,
+        optimizer: 'sgd',
+        provider: 'cuda',
+      },
+    });
+    await expect(thread.open('train_loop', { ...options, featDim, embedDim })).rejects.toThrow(
+      /^train_loop on cuda: \w+ at base_net.* would make a tensor of \[680, 64, 224, 224\], .*Lower --batch-size or --image-size\.$/,
+    );
+    await thread.close();
+  });
 
   it('tells of memory that has run out on the way to the thread, and goes on', () =>
     withThread(async (thread) => {
