@@ -1,5 +1,5 @@
 /**
- * npm run bench -- cuda [--models resnet18,...] [--optimizers sgd,adam] [--feat-dim 512] [--size 224] [--batch 80] [--tf32 on] [--deterministic]
+ * npm run bench -- cuda [--models resnet18,...] [--optimizers sgd,adam] [--feat-dim 512] [--size 224] [--batch 80] [--tf32 on] [--deterministic] [--precision fp16]
  *
  * Trainings on a pretend device: the stock ONNX Runtime and its real CUDA provider, on libraries of our own in place of CUDA's, cuBLAS's
  * and cuDNN's, which do nothing and write down what they are asked for. So what it tells needs no GPU: nodes left to the CPU, copies,
@@ -14,7 +14,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { backbones } from '../../src/graph/models/index.js';
-import type { OptimizerName, TrainingOptions } from '../../src/graph/options.js';
+import type { OptimizerName, Precision, TrainingOptions } from '../../src/graph/options.js';
 import { benchOptions } from '../training.js';
 import type { Counts } from './log.js';
 import { countsAfterMarks, perStep, placements } from './log.js';
@@ -89,6 +89,7 @@ export async function benchCuda(args: string[]): Promise<void> {
       batch: { type: 'string', default: '80' },
       tf32: { type: 'string', default: 'on' },
       deterministic: { type: 'boolean', default: false },
+      precision: { type: 'string', default: 'fp32' },
     },
   });
   const device = await setUpPretendDevice();
@@ -107,6 +108,7 @@ export async function benchCuda(args: string[]): Promise<void> {
         ...benchOptions({ model, optimizer, provider: 'cuda', ...sizes }),
         featDim,
         deterministic: values.deterministic,
+        precision: values.precision as Precision,
       };
       const step = await traced(device, options, values.tf32);
       const cells = [

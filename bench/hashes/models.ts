@@ -43,6 +43,8 @@ const variants: Record<string, Partial<TrainingOptions>> = {
   clipped: { clipNorm: 10 },
   'skips what is not finite': { skipNotFinite: true },
   cuda: { provider: 'cuda' },
+  'mixed precision': { precision: 'fp16' },
+  'cuda, deterministic': { provider: 'cuda', deterministic: true },
   webgpu: { provider: 'webgpu' },
   'other mean and deviation': { mean: [0.5, 0.4, 0.3], std: [0.5, 0.25, 0.2] },
 };

@@ -1,6 +1,6 @@
 /** Every option that more than one command may take. Names and defaults are those of the paper's published training scripts. */
 import { backbones } from '../graph/models/index.js';
-import type { OptimizerName, Provider } from '../graph/options.js';
+import type { OptimizerName, Precision, Provider } from '../graph/options.js';
 import { embedDefaults, runDefaults } from '../runner/options/defaults.js';
 import { publishedVersions } from '../runner/options/published.js';
 import { filters, preprocessingRules, resizes } from '../graph/preprocessing.js';
@@ -39,6 +39,12 @@ export const network = {
     number({ min: 0, below: 1 }),
   ),
   freezeBn: toggle('batch normalization uses and keeps its running statistics'),
+  precision: withDefault(
+    'name',
+    'what the backbone is trained in: fp32, or fp16, mixed precision for GPUs (float32 parameters, sums, head and loss; the loss is scaled)',
+    oneOf<Precision>(['fp32', 'fp16']),
+    runDefaults.precision,
+  ),
 };
 
 export const pretrained = {

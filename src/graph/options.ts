@@ -4,6 +4,9 @@ import type { OptionValue } from './declarations.js';
 /** Where a graph will run; picks the lowering of each operator (see `lowerings/`). */
 export type Provider = 'cpu' | 'cuda' | 'webgpu';
 
+/** What the backbone computes in while it is trained: `fp16` is mixed, see `step/loss-scale.ts`. */
+export type Precision = 'fp32' | 'fp16';
+
 /** A backbone with its embedding head. */
 export interface NetworkOptions {
   /** torchvision's name, for example `resnet50`. */
@@ -70,6 +73,8 @@ export interface TrainingOptions extends NetworkOptions {
   /** Leaves out the update of a step whose loss or gradient is not finite: the state stays as it was. */
   skipNotFinite?: boolean;
   provider: Provider;
+  /** `fp32` unless given. */
+  precision?: Precision;
   /** On CUDA: without what may come out otherwise each time. Elsewhere that is so anyway. False unless given. */
   deterministic?: boolean;
 }

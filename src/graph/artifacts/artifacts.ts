@@ -10,16 +10,17 @@ import { inPart } from '../declarations.js';
 import { requireUniforms } from '../parts/contracts.js';
 import type { Definitions, Parts } from '../parts/parts.js';
 import { backboneOf, partsOf } from '../parts/parts.js';
-import { stateTensors } from '../parts/state.js';
+import { lossScale, stateTensors } from '../parts/state.js';
 import { vectorsOf } from '../optimizers/rule.js';
 import { unpack } from '../state/flat.js';
 import { packingOf } from '../state/packing.js';
 import type { NetworkLayout } from '../state/state.js';
 import { describeNetwork } from '../step/describe.js';
-import { gradientNorm, skipNotFinite } from '../step/guard.js';
+import { areFinite, gradientNorm, skipNotFinite } from '../step/guard.js';
+import { nextScale, scaleIn } from '../step/loss-scale.js';
 import type { Conversions, LoopedStep, State } from '../step/loop.js';
 import { stepLoop } from '../step/loop.js';
-import { backboneFeatures, embed, embeddingHead, imagesToFeatures } from '../step/network.js';
+import { backboneFeatures, embed, embedInHalves, embeddingHead, imagesToFeatures } from '../step/network.js';
 import type { StepParts } from '../step/step.js';
 import { trainingStep, tupleTensors } from '../step/step.js';
 import { beginUpdate } from '../step/update.js';
@@ -58,6 +59,18 @@ const stateInputs = (g: GraphBuilder, layout: NetworkLayout, parts: Parts, wante
 const ownOf = (state: State, { loss }: Parts): State =>
   Object.fromEntries((loss.parameters ?? []).map(({ name }) => [name, state[name]!]));
 
+/** What a step reads of the state. */
+const stepState = (g: GraphBuilder, state: State, parts: Parts) => ({
+  params: state['params']!,
+  buffers: state['buffers']!,
+  own: ownOf(state, parts),
+  ...(parts.scalesLoss && { scale: scaleIn(g, state[lossScale]!) }),
+});
+
+/** Of gradients as they are, from that of scaled ones. */
+const unscaledNorm = (g: GraphBuilder, norm: Value | null, scale: Value | undefined): Value | null =>
+  norm && scale ? g.op('Div', [norm, scale]) : norm;
+
 /** Learning rates: `lr`, then `lr_NAME` of each of the loss's parameters. */
 function rateInputs(g: GraphBuilder, parts: Parts, shape: string[]): { network: Value; own: State } {
   const network = g.input('lr', 'float32', shape);
@@ -84,7 +97,8 @@ function stepParts(
 ): StepParts {
   return {
     ...{ layout, loss: parts.loss, sampling: parts.sampling, batchK: options.batchK },
-    network: (layers) => embed(g, layers, features, options, parts.backbone),
+    network: (layers) =>
+      (options.precision === 'fp16' ? embedInHalves : embed)(g, layers, features, options, parts.backbone),
     mode: {
       provider: options.provider,
       batchNorm: options.freezeBn ? 'running' : 'batch',
@@ -106,7 +120,7 @@ export function buildTrainingModel(
   input: ImageInput = 'uint8-nhwc',
   definitions: Definitions = {},
 ): Uint8Array {
-  const g = new GraphBuilder(options.provider, '', [], options.deterministic);
+  const g = new GraphBuilder(options.provider, '', [], options);
   const parts = partsOf(options, definitions);
   const layout = describeNetwork(options, definitions);
   const features = featureInput(g, options, input);
@@ -115,9 +129,9 @@ export function buildTrainingModel(
   const uniforms = random && g.input('uniforms', 'float32', random);
   const bytes = dropoutBytes(layout, options);
   const dropout = bytes ? g.input('dropout', 'uint8', [bytes]) : null;
-  const forward = ['params', 'buffers', ...rateNames(parts)];
+  const forward = ['params', 'buffers', ...rateNames(parts), ...(parts.scalesLoss ? [lossScale] : [])];
   const state = stateInputs(g, layout, parts, (name) => forward.includes(name));
-  const inputs = { labels, uniforms, params: state['params']!, buffers: state['buffers']!, own: ownOf(state, parts) };
+  const inputs = { labels, uniforms, ...stepState(g, state, parts) };
   const step = trainingStep(g, inputs, stepParts(g, { features, dropout }, layout, parts, options));
   g.output('loss', step.loss);
   for (const [name, value] of Object.entries(step.statistics)) g.output(name, value);
@@ -134,14 +148,14 @@ export function buildTrainingModel(
  * state but for `buffers`; outputs: NAME_out for each of it.
  */
 export function buildOptimizerModel(options: TrainingOptions, definitions: Definitions = {}): Uint8Array {
-  const g = new GraphBuilder(options.provider, '', [], options.deterministic);
+  const g = new GraphBuilder(options.provider, '', [], options);
   const parts = partsOf(options, definitions);
   const layout = describeNetwork(options, definitions);
   const params = g.input('gradients', 'float32', [layout.paramCount]);
   const learning = (parts.loss.parameters ?? []).filter(({ learns }) => learns);
   const own = learning.map(({ name, shape }) => [name, g.input(`${name}_gradient`, 'float32', shape)]);
   const learningRate = rateInputs(g, parts, []);
-  const state = stateInputs(g, layout, parts, (name) => name !== 'buffers');
+  const state = stateInputs(g, layout, parts, (name) => name !== 'buffers' && name !== lossScale);
   const { clipNorm } = options;
   const tensors = clipNorm === undefined ? [] : [...unpack(g, params, layout.params).values()];
   const norm = gradientNorm(g, tensors, { clipNorm });
@@ -161,7 +175,7 @@ export function buildOptimizerModel(options: TrainingOptions, definitions: Defin
  * int32), and with clipping or skipping `gradient_norms` [steps], before the clipping.
  */
 export function buildTrainLoop(options: TrainingOptions, definitions: Definitions = {}): Uint8Array {
-  const g = new GraphBuilder(options.provider, '', [], options.deterministic);
+  const g = new GraphBuilder(options.provider, '', [], options);
   const parts = partsOf(options, definitions);
   const layout = describeNetwork(options, definitions);
   const { batchSize, imageSize } = options;
@@ -182,16 +196,20 @@ export function buildTrainLoop(options: TrainingOptions, definitions: Definition
       ...stepParts(body, { features, dropout: dropout && row(dropout) }, layout, parts, options),
       packing,
     };
-    const state = { params: before['params']!, buffers: before['buffers']!, own: ownOf(before, parts) };
+    const state = stepState(body, before, parts);
     const { loss, statistics, gradient, buffers } = trainingStep(body, { ...data, ...state }, made);
-    const norm = gradientNorm(body, gradient.tensors, options);
+    const guards = parts.scalesLoss ? { ...options, skipNotFinite: true } : options;
+    const norm = unscaledNorm(body, gradientNorm(body, gradient.tensors, guards), state.scale);
     const network = row(rates.network);
     const own = Object.fromEntries(learningParameters(parts).map((name) => [name, row(rates.own[name]!)]));
     const learningRate = { network, own };
     const moved = update({ gradient, learningRate, norm });
     const after = { ...before, ...moved, buffers };
-    const kept = skipNotFinite(body, { before, after, loss, norm }, options);
-    return { state: kept, loss, rows: { ...statistics, ...(norm && { gradient_norms: norm }) } };
+    const kept = skipNotFinite(body, { before, after, loss, norm }, guards);
+    const rows = { ...statistics, ...(norm && { gradient_norms: norm }) };
+    if (!state.scale || !norm) return { state: kept, loss, rows };
+    const scale = body.scope('loss_scale', () => nextScale(body, before[lossScale]!, areFinite(body, [loss, norm])));
+    return { state: { ...kept, [lossScale]: scale }, loss, rows: { ...rows, loss_scales: state.scale } };
   };
   const asParams = ['params', ...vectorsOf(parts.optimizer)].map((name) => [name, packing.params]);
   stepLoop(g, labels, initial, step, { ...(Object.fromEntries(asParams) as Conversions), buffers: packing.buffers });

@@ -15,7 +15,7 @@ import { operators } from '../operators/index.js';
 import type { Operator, TypedShape } from '../operators/operator.js';
 import { requireInputs } from '../operators/operator.js';
 import { requireCountable, TooLargeError } from './too-large.js';
-import type { Provider } from '../options.js';
+import type { Precision, Provider } from '../options.js';
 import { Initializers } from './initializers.js';
 import { mayShareMemory } from './shared-memory.js';
 import type { Inputs } from './tape.js';
@@ -40,6 +40,13 @@ export function traceNode(name: string, build: () => void): string | undefined {
   return looked.stack;
 }
 
+/** What a training's options say of all of its graph. */
+export interface BuilderSettings {
+  /** Whether gradients have to come out the same each time on CUDA. */
+  deterministic?: boolean;
+  precision?: Precision;
+}
+
 export class GraphBuilder implements Nodes {
   /** What `gradients` walks. @internal */
   readonly tape = new Tape();
@@ -60,15 +67,18 @@ export class GraphBuilder implements Nodes {
    * @param provider where the graph will run: picks the lowerings of gradients
    * @param prefix put before every name: a subgraph's names must differ from those of the graph around it
    * @param around the graphs around it, whose values a subgraph may use
-   * @param deterministic whether gradients have to come out the same each time on CUDA
    */
   constructor(
     readonly provider: Provider = 'cpu',
     private readonly prefix = '',
     private readonly around: readonly symbol[] = [],
-    readonly deterministic = false,
+    private readonly settings: BuilderSettings = {},
   ) {
     this.initializers = new Initializers(prefix, this.own);
+  }
+
+  get deterministic(): boolean {
+    return this.settings.deterministic ?? false;
   }
 
   /** Runs `body` with `name` appended to the path that node names carry and errors mention; dots nest. */
@@ -201,7 +211,9 @@ export class GraphBuilder implements Nodes {
     const values =
       type === 'Reshape'
         ? [this.reshape(inputs as Value[], types[0]!)]
-        : this.node(type, row, inputs, attributes, types);
+        : type === 'Gemm' && this.widens(inputs)
+          ? [this.wideGemm(row, inputs, attributes, types[0]!)]
+          : this.node(type, row, inputs, attributes, types);
     if (!this.records) return values;
     const node = { type, scope: this.path, inputs, attributes, outputs: values };
     return [...this.tape.record(this, row.gradient, node)];
@@ -216,6 +228,18 @@ export class GraphBuilder implements Nodes {
     const [value] = this.node('Reshape', operators.Reshape, [source, target!], {}, [type]);
     this.reshaped.set(value!.name, source);
     return value!;
+  }
+
+  /** ONNX Runtime's CPU provider has a Gemm of float16, a hundred times as slow as that of float32. */
+  private widens([x]: readonly (Value | null)[]): boolean {
+    return this.provider === 'cpu' && this.settings.precision === 'fp16' && x?.dtype === 'float16';
+  }
+
+  private wideGemm(row: Operator, inputs: readonly (Value | null)[], attributes: Attributes, type: TypedShape): Value {
+    const cast = (x: Value, to: DType) =>
+      this.node('Cast', operators.Cast, [x], { to }, [{ dtype: to, shape: x.shape }])[0]!;
+    const wide = inputs.map((x) => x && cast(x, 'float32'));
+    return cast(this.node('Gemm', row, wide, attributes, [{ ...type, dtype: 'float32' }])[0]!, type.dtype);
   }
 
   private node(
@@ -261,7 +285,7 @@ export class GraphBuilder implements Nodes {
     const stem = this.unique([...this.scopes, 'Loop'].join('/'));
     this.requireOwn(stem, [trips, ...carried]);
     this.refuse(stem, carried);
-    const inner = new GraphBuilder(this.provider, `${stem}/`, [this.own, ...this.around], this.deterministic);
+    const inner = new GraphBuilder(this.provider, `${stem}/`, [this.own, ...this.around], this.settings);
     const iteration = inner.input(`${stem}/iteration`, 'int64', []);
     inner.input(`${stem}/condition_in`, 'bool', []);
     const inside = carried.map((v, i) => inner.input(`${stem}/carried_${i}`, v.dtype, v.shape));

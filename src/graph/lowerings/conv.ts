@@ -9,7 +9,7 @@
 import type { Nodes, Value } from '../onnx/nodes.js';
 import { fixed } from '../onnx/nodes.js';
 import type { ConvShape } from './conv-strategies.js';
-import { rowSum } from './sums.js';
+import { inFloat32, rowSum } from './sums.js';
 import type { Pair } from './windows.js';
 import { dilateSpatial, im2col, im2colOfGradient, padSpatial, pairOf, sliceSpatial } from './windows.js';
 
@@ -233,7 +233,9 @@ export function sharedGradients(c: Conv, dy: Value): { dx: Value; dw: Value } {
 
 /** db: dy summed over images and places. */
 export const biasGradient = (c: Conv, dy: Value): Value =>
-  c.g.op('Reshape', [rowSum(c.g, asMatrix(c.g, cnhw(c, dy)), c.batch), c.g.ints([c.filters])]);
+  inFloat32(c.g, asMatrix(c.g, cnhw(c, dy)), (rows) =>
+    c.g.op('Reshape', [rowSum(c.g, rows, c.batch), c.g.ints([c.filters])]),
+  );
 
 /** The three gradients by named lowerings; null where none is wanted. */
 export function convGradients(

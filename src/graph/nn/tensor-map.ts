@@ -18,6 +18,16 @@ export class TensorMap implements ParameterSource {
   }
 }
 
+/** Those of a copy in float16, and which of them have been asked for. */
+export class HalfTensors extends TensorMap {
+  readonly used = new Set<string>();
+
+  override param(name: string): Value {
+    this.used.add(name);
+    return super.param(name);
+  }
+}
+
 function find(tensors: ReadonlyMap<string, Value>, name: string): Value {
   const value = tensors.get(name);
   if (!value) throw new Error(`the layout has no tensor ${name}`);

@@ -14,6 +14,7 @@ import { linear } from '../ops/linear.js';
 import {
   batchNormInFewKernels,
   batchNormFrozen,
+  batchNormOfHalves,
   batchNormTraining,
   bnDefaults,
   renewalFactors,
@@ -36,6 +37,14 @@ export interface TrainingMode {
   dropout?: Dropout;
 }
 
+const isHalf = ({ dtype }: Value): boolean => dtype === 'float16';
+
+/** What sums or scales many values, or has float32 beside it. */
+function throughFloat32(g: GraphBuilder, x: Value, compute: (x: Value) => Value): Value {
+  if (!isHalf(x)) return compute(x);
+  return g.op('Cast', [compute(g.op('Cast', [x], { to: 'float32' }))], { to: 'float16' });
+}
+
 export class TrainingLayers implements Layers {
   /** New running statistics by name, filled as the model is built; none where they are renewed together. */
   readonly newBuffers = new Map<string, Value>();
@@ -46,6 +55,8 @@ export class TrainingLayers implements Layers {
     private readonly g: GraphBuilder,
     private readonly source: ParameterSource,
     private readonly mode: TrainingMode,
+    /** Of layers that are given float16. */
+    private readonly halves: ParameterSource = source,
   ) {}
 
   scope<T>(name: string, body: () => T): T {
@@ -58,7 +69,7 @@ export class TrainingLayers implements Layers {
 
   conv2d(name: string, x: Value, options: ConvOptions): Value {
     return this.scope(name, () => {
-      const { weight, bias } = convParams(this.source, this.g.path, this.channels(x), options);
+      const { weight, bias } = convParams(this.sourceFor(x), this.g.path, this.channels(x), options);
       return conv2d(this.g, x, weight, bias, convGeometry(options), this.mode.provider);
     });
   }
@@ -67,8 +78,10 @@ export class TrainingLayers implements Layers {
     return this.scope(name, () => {
       const path = this.g.path;
       const params = batchNormParams(this.source, path, this.channels(x));
-      if (this.mode.batchNorm === 'running') return batchNormFrozen(this.g, x, params, epsilon);
-      const normalize = this.mode.provider === 'cuda' ? batchNormInFewKernels : batchNormTraining;
+      if (this.mode.batchNorm === 'running')
+        return throughFloat32(this.g, x, (rows) => batchNormFrozen(this.g, rows, params, epsilon));
+      const inFew = this.mode.provider === 'cuda' ? batchNormInFewKernels : batchNormTraining;
+      const normalize = isHalf(x) ? batchNormOfHalves : inFew;
       const normalized = normalize(this.g, x, params, epsilon);
       const factors = renewalFactors(normalized);
       const running = [
@@ -81,6 +94,10 @@ export class TrainingLayers implements Layers {
       }
       return normalized.y;
     });
+  }
+
+  private sourceFor(x: Value): ParameterSource {
+    return isHalf(x) ? this.halves : this.source;
   }
 
   relu(x: Value): Value {
@@ -96,7 +113,8 @@ export class TrainingLayers implements Layers {
   }
 
   dropout(x: Value): Value {
-    return this.mode.dropout?.(this.g, x) ?? x;
+    const { dropout } = this.mode;
+    return dropout ? throughFloat32(this.g, x, (wide) => dropout(this.g, wide)) : x;
   }
 
   add(a: Value, b: Value): Value {
@@ -112,11 +130,11 @@ export class TrainingLayers implements Layers {
   }
 
   avgPool2d(x: Value, options: PoolOptions): Value {
-    return avgPool2d(this.g, x, poolGeometry(options));
+    return throughFloat32(this.g, x, (wide) => avgPool2d(this.g, wide, poolGeometry(options)));
   }
 
   adaptiveAvgPool2d(x: Value, size: number): Value {
-    return adaptiveAvgPool2d(this.g, x, [size, size]);
+    return throughFloat32(this.g, x, (wide) => adaptiveAvgPool2d(this.g, wide, [size, size]));
   }
 
   flatten(x: Value): Value {
@@ -125,7 +143,7 @@ export class TrainingLayers implements Layers {
 
   linear(name: string, x: Value, options: LinearOptions): Value {
     return this.scope(name, () => {
-      const { weight, bias } = linearParams(this.source, this.g.path, x.shape[1] as number, options);
+      const { weight, bias } = linearParams(this.sourceFor(x), this.g.path, x.shape[1] as number, options);
       return linear(this.g, x, weight, bias);
     });
   }

@@ -30,6 +30,8 @@ export interface Parts {
   optimizer: readonly Rule[];
   /** Of the loss's parameters, but for those that bring their own: SGD, whichever optimizer the network has. */
   ownRules: readonly Rule[];
+  /** Whether the loss is scaled before the backward pass, by a number that the state holds. */
+  scalesLoss: boolean;
 }
 
 export const defaultLoss = 'margin';
@@ -130,5 +132,6 @@ export function partsOf(options: TrainingOptions, definitions: Definitions = {})
     sampling: samplingOf(options, loss, definitions),
     optimizer: optimizerOf(options, definitions),
     ownRules: sgd.create({}, options),
+    scalesLoss: options.precision === 'fp16',
   };
 }

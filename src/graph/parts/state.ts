@@ -17,7 +17,18 @@ const nameRule = /^[a-z][a-z0-9_]{0,63}$/;
 /** Names of what else goes in and out of the training graphs. */
 export const graphNames: ReadonlySet<string> = new Set([
   ...['images', 'labels', 'uniforms', 'dropout', 'lr', 'params', 'buffers', 'loss', 'losses', 'gradients'],
-  ...['gradient_norms', 'embeddings', 'anchors', 'positives', 'negatives', 'others', 'weights', 'skipped'],
+  ...[
+    'gradient_norms',
+    'embeddings',
+    'anchors',
+    'positives',
+    'negatives',
+    'others',
+    'weights',
+    'skipped',
+    'loss_scale',
+    'loss_scales',
+  ],
 ]);
 
 /** Names that are made of others: learning rates, states after a step, gradients. */
@@ -48,14 +59,23 @@ function parameterState({ name, shape }: LossParameter, rules: readonly Rule[]):
 }
 
 /** What of the parts has state. */
-export type StateParts = Pick<Parts, 'loss' | 'optimizer' | 'ownRules'>;
+export type StateParts = Pick<Parts, 'loss' | 'optimizer' | 'ownRules'> & Partial<Pick<Parts, 'scalesLoss'>>;
+
+/** Of the loss, and steps since it changed; see `step/loss-scale.ts`. */
+export const lossScale = 'loss_scale';
+
+/** PyTorch's defaults (torch.cuda.amp.GradScaler): doubled after so many steps without an overflow, halved at each. */
+export const scaling = { initial: 2 ** 16, growth: 2, backoff: 0.5, interval: 2000 } as const;
 
 /**
  * Every state tensor of a run, in the order of the graphs' inputs and outputs.
  *
  * @throws PartError for names of a loss's parameters or an optimizer's state that are taken
  */
-export function stateTensors(layout: NetworkLayout, { loss, optimizer, ownRules }: StateParts): StateTensor[] {
+export function stateTensors(
+  layout: NetworkLayout,
+  { loss, optimizer, ownRules, scalesLoss }: StateParts,
+): StateTensor[] {
   const { params, buffers, paramCount, bufferCount } = layout;
   const ofLoss = (loss.parameters ?? []).flatMap((parameter) =>
     parameterState(parameter, parameter.optimizer ?? ownRules),
@@ -76,5 +96,6 @@ export function stateTensors(layout: NetworkLayout, { loss, optimizer, ownRules 
     { name: 'buffers', shape: [bufferCount], tensors: buffers },
     ...ofLoss,
     ...ofOptimizer,
+    ...(scalesLoss ? [single(lossScale, [2])] : []),
   ];
 }

@@ -36,6 +36,12 @@ export function gradientNorm(
 
 const largestFloat = 3.4028234663852886e38;
 
+/** Whether two scalars are both numbers; bool. */
+export function areFinite(g: GraphBuilder, values: readonly [Value, Value]): Value {
+  const [a, b] = values.map((x) => g.op('LessOrEqual', [g.op('Abs', [x]), g.scalar(largestFloat)])) as [Value, Value];
+  return g.op('And', [a, b]);
+}
+
 /**
  * The state after a step: the old one, untouched, where the loss or the norm of the gradient is not finite. Takes memory for
  * two more of the largest vector; the state after the update when the option is off.
@@ -47,10 +53,7 @@ export function skipNotFinite<State extends Record<string, Value>>(
 ): State {
   if (!isOn || norm === null) return after;
   return g.scope('skip', () => {
-    const [lossIsFinite, normIsFinite] = [loss, norm].map((x) =>
-      g.op('LessOrEqual', [g.op('Abs', [x]), g.scalar(largestFloat)]),
-    ) as [Value, Value];
-    const isFinite = g.op('And', [lossIsFinite, normIsFinite]);
+    const isFinite = areFinite(g, [loss, norm]);
     const choose = (name: string, next: Value): Value =>
       next === before[name] ? next : g.op('Where', [isFinite, next, before[name]!]);
     return Object.fromEntries(Object.entries(after).map(([name, next]) => [name, choose(name, next)])) as State;

@@ -64,6 +64,19 @@ export function embed(
   return embeddingHead(g, nn, backboneFeatures(nn, features, options, backbone), options.embedDim);
 }
 
+/** The same with a backbone in float16. */
+export function embedInHalves(
+  g: GraphBuilder,
+  nn: Layers,
+  features: Value,
+  options: NetworkOptions,
+  backbone: Backbone,
+): Value {
+  const images = g.op('Cast', [features], { to: 'float16' });
+  const hidden = g.op('Cast', [backboneFeatures(nn, images, options, backbone)], { to: 'float32' });
+  return embeddingHead(g, nn, hidden, options.embedDim);
+}
+
 /** Backbone (`base_net`): feature maps -> [N, featDim]. @throws Error when the images are too small for it */
 export function backboneFeatures(nn: Layers, features: Value, options: NetworkOptions, backbone: Backbone): Value {
   if (options.imageSize < backbone.smallest) {

@@ -23,7 +23,16 @@ export function requireFeatures(made: unknown, featDim: number): asserts made is
 }
 
 /** Keys of a line of metrics. */
-const metricKeys = new Set(['kind', 'epoch', 'step', 'step_seconds', 'data_seconds', 'gradient_norm', 'recall']);
+const metricKeys = new Set([
+  'kind',
+  'epoch',
+  'step',
+  'step_seconds',
+  'data_seconds',
+  'gradient_norm',
+  'loss_scale',
+  'recall',
+]);
 
 /** @throws Error naming a statistic that can't be called so */
 function requireStatistics(statistics: LossOutputs['statistics'], parameters: readonly string[]): void {

@@ -5,7 +5,7 @@ import { listing } from '../builder/listing.js';
 import { gradients } from '../builder/gradients.js';
 import type { LossOutputs } from '../losses/loss.js';
 import type { Layers } from '../nn/layers.js';
-import { TensorMap } from '../nn/tensor-map.js';
+import { HalfTensors, TensorMap } from '../nn/tensor-map.js';
 import type { TrainingMode } from '../nn/training.js';
 import { TrainingLayers } from '../nn/training.js';
 import type { Value } from '../onnx/nodes.js';
@@ -28,6 +28,8 @@ export interface StepInputs {
   buffers: Value;
   /** The state that the loss's parameters are in, by name. */
   own: Readonly<Record<string, Value>>;
+  /** What the loss is multiplied with for the backward pass, a scalar: layers may compute in float16 then. */
+  scale?: Value;
 }
 
 /** What a step is made of. */
@@ -46,7 +48,7 @@ export interface StepOutputs extends LossOutputs {
   tuples: Tuples | null;
   /** The running statistics after this batch, packed. */
   buffers: Value;
-  /** Packed, the tensors in it, and of those of the loss's parameters that learn, by name. */
+  /** Packed; its tensors, still scaled where the loss is; and of those of the loss's parameters that learn, by name. */
   gradient: { params: Value; tensors: Value[]; own: Record<string, Value> };
 }
 
@@ -83,6 +85,19 @@ function newBuffers(
   });
 }
 
+/** A copy of the parameters in float16, made of the vector as a whole. */
+function halfTensors(
+  g: GraphBuilder,
+  params: Value,
+  running: ReadonlyMap<string, Value>,
+  { unpack }: VectorPacking,
+): HalfTensors {
+  return g.scope('halves', () => {
+    const copies = unpack(g, g.op('Cast', [params], { to: 'float16' }));
+    return new HalfTensors(new Map([...copies].map(([name, value]) => [name, g.watch(value)])), running);
+  });
+}
+
 export function trainingStep(g: GraphBuilder, inputs: StepInputs, parts: StepParts): StepOutputs {
   const { labels, uniforms, own } = inputs;
   const { layout, network, sampling, loss: definition, mode, batchK } = parts;
@@ -93,7 +108,8 @@ export function trainingStep(g: GraphBuilder, inputs: StepInputs, parts: StepPar
   const params = new Map([...unpacked].map(([name, value]) => [name, g.watch(value)]));
   const running = packing.buffers.unpack(g, inputs.buffers);
   const renewal = packing.buffers.fill ? 'together' : 'each';
-  const layers = new TrainingLayers(g, new TensorMap(params, running), { ...mode, renewal });
+  const halves = inputs.scale && halfTensors(g, inputs.params, running, packing.params);
+  const layers = new TrainingLayers(g, new TensorMap(params, running), { ...mode, renewal }, halves);
   const embeddings = network(layers);
   const buffers = newBuffers(g, inputs.buffers, running, layers, packing.buffers);
 
@@ -127,12 +143,18 @@ export function trainingStep(g: GraphBuilder, inputs: StepInputs, parts: StepPar
   });
 
   // Backward: from the loss to every parameter.
-  const targets = [...params.values(), ...watched.map(([, value]) => value)];
+  const isHalf = (name: string) => halves?.used.has(name) ?? false;
+  const read = [...params].map(([name, value]) => (isHalf(name) ? halves!.param(name) : value));
+  const targets = [...read, ...watched.map(([, value]) => value)];
   const called = [...params.keys(), ...learning.map((name) => `the parameter ${name}`)];
-  const all = inPart('loss', () => g.untracked(() => gradients(g, outputs.loss, targets, called)));
-  const tensors = all.slice(0, params.size);
-  const ofOwn = Object.fromEntries(learning.map((name, i) => [name, all[params.size + i]!]));
-  const gradient = { params: packing.params.pack(g, tensors), tensors, own: ofOwn };
+  const scaled = inputs.scale ? g.op('Mul', [outputs.loss, inputs.scale]) : outputs.loss;
+  const all = inPart('loss', () => g.untracked(() => gradients(g, scaled, targets, called)));
+  const slopes = all.slice(0, params.size);
+  const tensors = slopes.map((slope) => (slope.dtype === 'float32' ? slope : g.op('Cast', [slope], { to: 'float32' })));
+  const inverse = inputs.scale && g.op('Reciprocal', [inputs.scale]);
+  const unscaled = (value: Value): Value => (inverse ? g.op('Mul', [value, inverse]) : value);
+  const ofOwn = Object.fromEntries(learning.map((name, i) => [name, unscaled(all[params.size + i]!)]));
+  const gradient = { params: unscaled(packing.params.pack(g, tensors)), tensors, own: ofOwn };
   return { ...outputs, embeddings, tuples, buffers, gradient };
 }
 

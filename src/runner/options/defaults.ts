@@ -41,6 +41,7 @@ export const runDefaults = {
   std: undefined,
   dropout: undefined,
   freezeBn: false,
+  precision: 'fp32',
   pretrained: undefined,
   modules: undefined,
   backboneOptions: undefined,

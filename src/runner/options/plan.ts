@@ -110,6 +110,7 @@ function graphOf(
     dropout: resolveDropout(options, layout),
     // Absent when they are off: the checkpoints of other runs say nothing of them.
     ...(clipNorm !== undefined && { clipNorm }),
+    ...(options.precision === 'fp16' && { precision: options.precision }),
     ...(options.deterministic && { deterministic: true }),
     ...(nanPolicy === 'skip' && { skipNotFinite: true }),
   };
@@ -126,6 +127,11 @@ export function parseRunOptions(options: RunOptions, modules: LoadedModules = no
   const source = pretrained && weightsSource(pretrained, model);
   if (resume === undefined && startEpoch >= epochs) {
     throw new UserError(`--start-epoch ${startEpoch}: nothing is left of --epochs ${epochs}. Raise --epochs.`);
+  }
+  if (options.precision === 'fp16' && options.device === 'webgpu') {
+    throw new UserError(
+      '--precision fp16 is for CUDA devices and the CPU, but --device is webgpu. Leave one of them out.',
+    );
   }
   const names = requirePartNames(options, modules.definitions);
   const layout = requireLayout({ ...options, ...names }, modules.definitions);

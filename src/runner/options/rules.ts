@@ -123,6 +123,7 @@ const trainingRules: Rules<Omit<TrainingOptions, 'dropout'> & { dropout?: number
   freezeBn: optional(flag),
   skipNotFinite: optional(flag),
   provider: oneOf('cpu', 'cuda', 'webgpu'),
+  precision: optional(oneOf('fp32', 'fp16')),
   deterministic: optional(flag),
 };
 

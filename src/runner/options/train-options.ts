@@ -1,5 +1,5 @@
 /** The options of a training as a program gives them: what is not given is as on the command line. */
-import type { Provider } from '../../graph/options.js';
+import type { Precision, Provider } from '../../graph/options.js';
 import type { Filter } from '../../graph/preprocessing.js';
 import type {
   CacheMode,
@@ -49,6 +49,8 @@ export interface TrainOptions extends Partial<RunOptions> {
   dropout?: number;
   /** Batch normalization uses and keeps its running statistics. Default: false. */
   freezeBn?: boolean;
+  /** What the backbone computes in while it is trained; fp16 is mixed precision, for GPUs. Default: fp32. */
+  precision?: Precision;
   /** Weights to begin with. Default: random ones. */
   pretrained?: PretrainedSource;
 

@@ -62,8 +62,13 @@ export const changedOptions = (was: Segment, now: Segment): Change[] => {
 
 /** What an option is where it is not given, or called, as checkpoints record it. */
 function asRecorded({ options }: Segment): Values {
-  const { device, nanPolicy, ...rest } = options;
-  const named = { provider: device, nanPolicy: nanPolicy === 'stop' ? undefined : nanPolicy };
+  const { device, nanPolicy, precision, deterministic, ...rest } = options;
+  const named = {
+    provider: device,
+    nanPolicy: nanPolicy === 'stop' ? undefined : nanPolicy,
+    precision: precision === 'fp32' ? undefined : precision,
+    deterministic: deterministic || undefined,
+  };
   return { ...rest, ...named, ...recordedPixels(options), ...recordedNormalization(options) };
 }
 
@@ -79,7 +84,17 @@ const ofModule: Record<PartKind, readonly string[]> = {
 };
 
 /** Not recorded where they are what they were before there was a choice. */
-const leftOut = new Set(['clipNorm', 'nanPolicy', 'resizeTo', 'filter', 'flip', 'mean', 'std']);
+const leftOut = new Set([
+  'clipNorm',
+  'nanPolicy',
+  'precision',
+  'deterministic',
+  'resizeTo',
+  'filter',
+  'flip',
+  'mean',
+  'std',
+]);
 
 /** Options of a run that are not those which decided its numbers, as it or its checkpoints record them: somebody has edited one. */
 export function editedOptions(segment: Segment, { training, run }: Segment['hyperparameters']): Change[] {

@@ -33,6 +33,7 @@ const stepValues = (line: StepMetrics): [string, Value][] => [
   ['loss', line.loss],
   ...statisticsOf(line),
   ['gradient norm', line.gradient_norm],
+  ['loss scale', line.loss_scale],
 ];
 
 const evalValues = ({ recall }: EvalMetrics): [string, Value][] =>

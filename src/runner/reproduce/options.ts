@@ -53,6 +53,7 @@ export const optionTable: { [Key in keyof Required<RunOptions>]: OptionRow } = {
   std: decides(optional(listOf(number))),
   dropout: decides(optional(number)),
   freezeBn: decides(flag),
+  precision: decides(optional(word)),
   pretrained: decides(optional(pretrained)),
   batchSize: decides(number),
   batchK: decides(number),

@@ -39,13 +39,15 @@ export interface LoopStep {
   statistics: Record<string, number>;
   /** Before clipping; where the graph computes it. */
   gradientNorm?: number;
+  /** What the loss was multiplied with for the backward pass; in mixed precision. */
+  lossScale?: number;
   /** The graph has left out its update. */
   skipped: boolean;
 }
 
 /** @param skips whether the graph leaves out updates by numbers that are not finite */
 export function loopSteps(outputs: PlainTensors, skips: boolean): LoopStep[] {
-  const { losses, gradient_norms: norms, ...statistics } = outputs;
+  const { losses, gradient_norms: norms, loss_scales: scales, ...statistics } = outputs;
   return Array.from(losses!.data, (loss, i) => {
     const gradientNorm = norms?.data[i];
     const skipped = skips && !(Number.isFinite(loss) && Number.isFinite(gradientNorm));
@@ -54,6 +56,7 @@ export function loopSteps(outputs: PlainTensors, skips: boolean): LoopStep[] {
       loss,
       statistics: Object.fromEntries(own) as Record<string, number>,
       ...(gradientNorm !== undefined && { gradientNorm }),
+      ...(scales && { lossScale: scales.data[i]! }),
       skipped,
     };
   });
@@ -66,10 +69,11 @@ export function stepMetrics(
   timing: { step: number; data: number },
 ): StepMetrics[] {
   const rates = Object.fromEntries(Object.entries(own).map(([name, rate]) => [`lr_${name}`, rate]));
-  return steps.map(({ loss, statistics, gradientNorm, skipped }, i) => ({
+  return steps.map(({ loss, statistics, gradientNorm, lossScale, skipped }, i) => ({
     ...{ kind: 'step', epoch, step: first + i, loss, ...statistics, lr, ...rates },
     ...{ step_seconds: timing.step, data_seconds: timing.data },
     ...(gradientNorm !== undefined && { gradient_norm: gradientNorm }),
+    ...(lossScale !== undefined && { loss_scale: lossScale }),
     ...(skipped && { skipped: true }),
   }));
 }
@@ -77,7 +81,7 @@ export function stepMetrics(
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 /** Means over the steps that count: those that were not left out, or else all. */
-export function meanOfSteps(steps: readonly LoopStep[]): Omit<LoopStep, 'skipped'> {
+export function meanOfSteps(steps: readonly LoopStep[]): Omit<LoopStep, 'skipped' | 'lossScale'> {
   const taken = steps.filter(({ skipped }) => !skipped);
   const counted = taken.length > 0 ? taken : steps;
   const norms = counted.flatMap(({ gradientNorm }) => gradientNorm ?? []);

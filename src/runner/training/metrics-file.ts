@@ -22,9 +22,11 @@ export interface StepMetrics {
   step_seconds: number;
   /** Seconds spent waiting for images, a run's share. */
   data_seconds: number;
-  /** L2 norm of the gradient before clipping; with `--clip-norm` and `--nan-policy skip`. One that is not finite is null. */
+  /** L2 norm of the gradient before clipping; with `--clip-norm`, `--nan-policy skip` and `--precision fp16`. One that is not finite is null. */
   gradient_norm?: number | null;
-  /** The update of this step was left out (`--nan-policy skip`). */
+  /** What the loss was multiplied with for the backward pass (`--precision fp16`). */
+  loss_scale?: number;
+  /** The update of this step was left out (`--nan-policy skip`, `--precision fp16`). */
   skipped?: true;
   /** The loss's statistics by their names (`pairs`), and `lr_NAME` of its parameters (`lr_beta`). */
   [own: string]: number | string | boolean | null | undefined;
@@ -39,6 +41,7 @@ const shared = new Set([
   'step_seconds',
   'data_seconds',
   'gradient_norm',
+  'loss_scale',
   'skipped',
 ]);
 const ratePrefix = 'lr_';

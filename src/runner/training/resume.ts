@@ -66,6 +66,9 @@ const shown = (value: unknown): string => {
   return printable(typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : String(value));
 };
 
+/** What options are of which a checkpoint says nothing. */
+const unrecorded = { precision: 'fp32', deterministic: false };
+
 /** What `changedOptions` says of images with other names or labels. */
 export const otherImages = 'other training images';
 
@@ -76,11 +79,11 @@ export function changedOptions(
 ): string[] {
   const [recordedThen, recordedNow] = [metadata.runOptions, now.recorded];
   const before: Record<string, unknown> = {
-    ...{ ...metadata.options, ...recordedThen, ...toldPixels(recordedThen) },
+    ...{ ...unrecorded, ...metadata.options, ...recordedThen, ...toldPixels(recordedThen) },
     seed: metadata.seed,
   };
   const after: Record<string, unknown> = {
-    ...{ ...now.training, ...recordedNow, ...toldPixels(recordedNow) },
+    ...{ ...unrecorded, ...now.training, ...recordedNow, ...toldPixels(recordedNow) },
     seed: now.seed,
   };
   const keys = Object.keys(after).filter((key) => !derived.has(key));

@@ -8,7 +8,7 @@ import type { NetworkLayout, TrainingState } from '../../graph/state/state.js';
 import type { Parts } from '../../graph/parts/parts.js';
 import { partsOf } from '../../graph/parts/parts.js';
 import type { StateTensor } from '../../graph/parts/state.js';
-import { stateTensors } from '../../graph/parts/state.js';
+import { lossScale, scaling, stateTensors } from '../../graph/parts/state.js';
 import type { Checkpoint, CheckpointMetadata } from '../checkpoints/checkpoint.js';
 import { loadCheckpoint, matchCheckpoint } from '../checkpoints/checkpoint.js';
 import { checkpointBytes, requireRoom } from '../checkpoints/room.js';
@@ -115,6 +115,12 @@ function ratesOf({ loss }: Parts, { schedule, modules }: TrainingPlan): Record<s
   );
 }
 
+/** A checkpoint of a training in float32 goes on in mixed precision with the scale that others begin with. */
+function withLossScale(checkpoint: Checkpoint, { scalesLoss }: Parts): Checkpoint {
+  if (!scalesLoss || checkpoint.state[lossScale]) return checkpoint;
+  return { ...checkpoint, state: { ...checkpoint.state, [lossScale]: Float32Array.of(scaling.initial, 0) } };
+}
+
 /** Moves the state of a checkpoint into the thread. */
 export async function holdState(
   thread: ComputeThread,
@@ -212,9 +218,9 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
     // Where nothing was written.
     await removeEmpty(newFolders);
   });
-  const resumed = resume === undefined ? undefined : await loadCheckpoint(resume);
   const { definitions, otherModules } = plan.modules;
   const parts = partsOf(training, definitions);
+  const resumed = resume === undefined ? undefined : withLossScale(await loadCheckpoint(resume), parts);
   const rates = ratesOf(parts, plan);
   const state = stateTensors(layout, parts);
   if (resumed) {

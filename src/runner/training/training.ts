@@ -7,6 +7,7 @@ import { describeSearch } from '../data/search-sets.js';
 import { untilAborted } from '../base/until-aborted.js';
 import { prefetchRuns } from '../data/prefetch.js';
 import type { TrainingRun } from '../data/prefetch.js';
+import { scaling } from '../../graph/parts/state.js';
 import { DivergedError, maxRollbacks, maxSkippedInARow } from './diverged.js';
 import { NotFiniteError } from '../evaluation/embed.js';
 import type { EvalStage } from '../evaluation/evaluate.js';
@@ -153,13 +154,14 @@ export class Training {
     // Before anything may fail: from here on, the state is that after these steps.
     Object.assign(this.position, { epoch, epochStep: run.step + k, step: this.position.step + k });
     const skips = training.skipNotFinite ?? false;
-    const steps = loopSteps(outputs, skips);
+    const isScaled = training.precision === 'fp16';
+    const steps = loopSteps(outputs, skips || isScaled);
     const bad = skips ? -1 : steps.findIndex(({ loss }) => !Number.isFinite(loss));
     const timing = { step: seconds / k, data: run.dataSeconds / k };
     const lines = stepMetrics(bad < 0 ? steps : steps.slice(0, bad + 1), { epoch, first, ...rates }, timing);
     await this.note(lines);
     if (bad >= 0) throw this.diverged(`the loss of step ${first + bad} (epoch ${epoch}) is ${steps[bad]!.loss}`);
-    const skipped = skips ? this.noteSkipped(steps, first, epoch) : undefined;
+    const skipped = skips || isScaled ? this.noteSkipped(steps, first, epoch) : undefined;
     this.hooks.onEvent({
       kind: 'steps',
       ...{ epoch, step: this.position.step, stepsDone: this.position.epochStep, stepsPerEpoch },
@@ -178,9 +180,16 @@ export class Training {
 
   /** Tells of steps whose update was left out, and returns how many. @throws DivergedError when they are all */
   private noteSkipped(steps: readonly LoopStep[], first: number, epoch: number): number {
-    for (const [i, { skipped, loss }] of steps.entries()) {
-      this.skippedInARow = skipped ? this.skippedInARow + 1 : 0;
+    for (const [i, { skipped, loss, lossScale }] of steps.entries()) {
+      // What a smaller scale mends is no fault of the training.
+      const isOverflow = skipped && Number.isFinite(loss) && lossScale !== undefined && lossScale > 1;
+      this.skippedInARow = skipped && !isOverflow ? this.skippedInARow + 1 : 0;
       if (!skipped) continue;
+      if (isOverflow) {
+        const message = `step ${first + i} (epoch ${epoch}) is left out: its gradient, scaled by ${lossScale}, overflows float16; by ${lossScale * scaling.backoff} from now on`;
+        this.hooks.onEvent({ kind: 'note', message });
+        continue;
+      }
       const what = Number.isFinite(loss) ? 'gradient is not finite' : `loss is ${loss}`;
       const message = `step ${first + i} (epoch ${epoch}) is left out: its ${what} (--nan-policy skip)`;
       this.hooks.onEvent({ kind: 'note', message });

@@ -36,6 +36,17 @@ describe('parseRunOptions', () => {
     expect(weights.source).toEqual({ kind: 'published', file: 'resnet18-f37072fd.pth' });
   });
 
+  it('records precision and --deterministic only where they are not as ever', () => {
+    const { graph } = parseRunOptions({ ...options, precision: 'fp32', deterministic: false });
+    expect(graph).not.toHaveProperty('precision');
+    expect(graph).not.toHaveProperty('deterministic');
+    const other = { precision: 'fp16', deterministic: true } as const;
+    expect(parseRunOptions({ ...options, ...other }).graph).toMatchObject(other);
+    expect(() => parseRunOptions({ ...options, ...other, device: 'webgpu' })).toThrow(
+      /--precision fp16 .* --device is webgpu/,
+    );
+  });
+
   it.each([
     [{ lrBeta: -1 }, '--lr-beta -1: give a number of 0 or more, at most 3.4028234663852886e+38.'],
     [{ model: 'resnet18', dropout: 0.5 }, '--dropout 0.5: resnet18 has no dropout.'],

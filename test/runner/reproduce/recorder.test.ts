@@ -41,6 +41,7 @@ describe('the record of a run', () => {
     const leftOut = {
       ks: [1, 2, 4, 8, 16],
       deterministic: false,
+      precision: 'fp32',
       evalEvery: 1,
       nanPolicy: 'stop',
       otherModules: false,
