@@ -12,7 +12,7 @@ export const floors = {
     ['modules'],
     ['options', 'formats', 'data', 'prepare'],
     ['compute', 'checkpoints', 'weights', 'data-sets'],
-    ['pretrained', 'evaluation', 'survey'],
+    ['pretrained', 'evaluation', 'survey', 'cuda'],
     ['training', 'web-folder'],
     ['tensorboard', 'reproduce', 'shipping'],
     ['jobs', 'report'],

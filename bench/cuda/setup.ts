@@ -5,19 +5,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { extract } from 'tar';
 import { bindingFolder } from '../../src/runner/compute/onnxruntime-folder.js';
+import { cuda13Folder, cuda13Package, providerFile, sharedFile } from '../../src/runner/cuda/provider.js';
 import { cachedPackage } from '../../src/runner/prepare/packages.js';
 
 const sources = fileURLToPath(new URL('device', import.meta.url));
 const cache = fileURLToPath(new URL('../../.cache/cuda', import.meta.url));
 
-/** A third party's package of ONNX Runtime 1.29.0's own provider for CUDA 13, 179 MB; never committed, taken by its hash. */
-const provider = {
-  name: 'com.github.asus4.onnxruntime.linux-x64-gpu',
-  version: '0.4.9',
-  integrity: 'sha512-FopIhNE/Ng+v2X65wVc9clPCBCvhvA53Hxo2U0Kf5fGdVsC7iCA+mZ0KLWggcQAj7TIZ6pNidR4AC10g74Xo6w==',
-};
-const providerFiles = ['libonnxruntime_providers_cuda.so', 'libonnxruntime_providers_shared.so'];
-const providerFolder = 'package/Plugins/Linux/x64';
+const providerFiles = [providerFile, sharedFile];
 
 /** Names that the provider asks for, and the source of each; what it never calls has none. */
 const libraries: readonly (readonly [name: string, source: string | null])[] = [
@@ -62,10 +56,10 @@ async function installProvider(): Promise<string> {
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
-  console.error(`taking ${provider.name} from the npm registry, unless it is in ${cache} ...`);
-  const file = await cachedPackage(provider, cache);
-  const wanted = providerFiles.map((name) => `${providerFolder}/${name}`);
-  await extract({ file, cwd: partial, strip: providerFolder.split('/').length, strict: true }, wanted);
+  console.error(`taking ${cuda13Package.name} from the npm registry, unless it is in ${cache} ...`);
+  const file = await cachedPackage(cuda13Package, cache);
+  const wanted = providerFiles.map((name) => `${cuda13Folder}/${name}`);
+  await extract({ file, cwd: partial, strip: cuda13Folder.split('/').length, strict: true }, wanted);
   const library = 'libonnxruntime.so.1';
   copyFileSync(path.join(bindingFolder, library), path.join(partial, library));
   renameSync(partial, folder);

@@ -6,6 +6,7 @@ import { packageJson } from '../runner/base/package-json.js';
 import { addBuild } from './commands/build.js';
 import { addCheck } from './commands/check.js';
 import { addCompletion } from './commands/completion.js';
+import { addCudaInstall } from './commands/cuda-install.js';
 import { addDemo } from './commands/demo.js';
 import { addDiff } from './commands/diff.js';
 import { addDoctor } from './commands/doctor.js';
@@ -66,6 +67,7 @@ export function createProgram(modules: LoadedModules = noModules): Command {
     addVerify,
     addDiff,
     addDoctor,
+    addCudaInstall,
     addCompletion,
     addHelp,
   ])

@@ -48,8 +48,13 @@ const listen = (server: Server | https.Server): Promise<number> =>
 /**
  * @param folder for the certificate
  * @param isReachable whether connections get through to the server
+ * @param contentOf what the script gets for a path of its package
  */
-export async function startProviderServer(folder: string, isReachable = true): Promise<ProviderServer> {
+export async function startProviderServer(
+  folder: string,
+  isReachable = true,
+  contentOf = (file: string): Buffer => Buffer.from(`stands in for ${file}`),
+): Promise<ProviderServer> {
   const requests: string[] = [];
   const key = path.join(folder, 'key.pem');
   const cert = path.join(folder, 'cert.pem');
@@ -59,7 +64,7 @@ export async function startProviderServer(folder: string, isReachable = true): P
   execFileSync('openssl', ['req', ...options, ...subject], { stdio: 'ignore' });
 
   const zip = new AdmZip();
-  for (const file of wanted) zip.addFile(file.path, Buffer.from(`stands in for ${file.path}`));
+  for (const file of wanted) zip.addFile(file.path, contentOf(file.path));
   const base = `/flat/${name.toLowerCase()}`;
   const json = (value: unknown) => ({ type: 'application/json', body: JSON.stringify(value) as string | Uint8Array });
   const files: Record<string, { type: string; body: string | Uint8Array }> = {

@@ -9,13 +9,13 @@ import type { Provider } from '../../graph/options.js';
 import { UserError } from '../base/errors.js';
 import type { DeviceOptions } from '../options/run-options.js';
 import { cudaError } from './cuda-words.js';
-import { bindingFolder, packageFolder } from './onnxruntime-folder.js';
+import { bindingFolder } from './onnxruntime-folder.js';
 
 type SessionOptions = InferenceSession.SessionOptions;
 
 const installCuda =
-  `Install it with\n  node ${path.join(path.relative('', packageFolder), 'script/install.js')} --onnxruntime-node-install\n` +
-  `and put the libraries of CUDA 12 and cuDNN 9 on the library path (LD_LIBRARY_PATH).`;
+  `Install it with\n  npx dws cuda-install\n` +
+  `and put the libraries of that version of CUDA and of cuDNN 9 on the library path (LD_LIBRARY_PATH). dws doctor tells which are found.`;
 
 const cudaLibrary = 'libonnxruntime_providers_cuda.so';
 
@@ -53,7 +53,7 @@ const providerTable: Record<Provider, ProviderEntry> = {
     providers: ({ deviceId }) => [{ name: 'cuda', deviceId }],
     problem: cudaProblem,
     advice:
-      'Its provider needs an NVIDIA GPU with its driver (nvidia-smi lists the devices), and the libraries of CUDA 12 and ' +
+      'Its provider needs an NVIDIA GPU with its driver (nvidia-smi lists the devices), and the libraries of CUDA and ' +
       `cuDNN 9 on the library path (LD_LIBRARY_PATH). If the provider is another one than the installed onnxruntime-node's, reinstall both. ${installCuda}`,
   },
   webgpu: {

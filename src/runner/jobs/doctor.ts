@@ -10,6 +10,8 @@ import type { Provider } from '../../graph/options.js';
 import { imageExtensions } from '../data/image-formats.js';
 import { workerFile } from '../base/worker-file.js';
 import { chooseEngine } from '../compute/engines.js';
+import type { CudaSearch } from '../cuda/machine.js';
+import { cudaParts } from '../cuda/machine.js';
 
 export interface Finding {
   name: string;
@@ -90,6 +92,18 @@ async function device(name: Provider): Promise<Finding> {
   }
 }
 
+/** What CUDA needs, part by part: ONNX Runtime tells the first one that it lacks. Nothing where it has no CUDA provider. */
+export async function cudaFiles(search: CudaSearch = {}): Promise<Finding | undefined> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
+  const parts = await cudaParts(search);
+  const lines = parts.map(({ name, file, advice }) => {
+    const where = file === undefined ? `${name}: not found` : `${name}: ${file}`;
+    return advice === undefined ? where : `${where}; ${advice}`;
+  });
+  const status = parts.some(({ isMissing }) => isMissing) ? 'absent' : 'ok';
+  return { name: 'cuda parts', status, detail: lines.join('\n') };
+}
+
 /** Encodes and decodes a small picture in the formats that data sets come in. */
 async function imageDecoder(): Promise<Finding> {
   const versions = `sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`;
@@ -143,6 +157,7 @@ export async function examine(folder: string, onFinding: (finding: Finding) => v
     processor,
     () => device('cpu'),
     () => device('cuda'),
+    () => cudaFiles(),
     () => device('webgpu'),
     imageDecoder,
     memory,
@@ -151,6 +166,7 @@ export async function examine(folder: string, onFinding: (finding: Finding) => v
   const findings: Finding[] = [];
   for (const check of checks) {
     const finding = await check();
+    if (!finding) continue;
     findings.push(finding);
     onFinding(finding);
   }

@@ -42,10 +42,8 @@ describe('openSession', () => {
     await expect(opening).rejects.toBeInstanceOf(UserError);
     await expect(opening).rejects.toThrow(/^--device cuda: .*CUDA provider/);
     if (process.platform !== 'linux' || process.arch !== 'x64') return;
-    await expect(opening).rejects.toThrow(
-      'node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install',
-    );
-    await expect(opening).rejects.toThrow(/CUDA 12 and cuDNN 9/);
+    await expect(opening).rejects.toThrow('npx dws cuda-install');
+    await expect(opening).rejects.toThrow(/cuDNN 9/);
   });
 });
 
