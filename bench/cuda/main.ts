@@ -44,7 +44,7 @@ const bounds: readonly (readonly [what: string, holds: (step: Step, tf32: string
   ['nodes of the loop on the CPU', ({ onCpu }) => onCpu.length === 0],
   ['more than 1 MB copied beside the inputs', ({ tables }) => tables <= 1e6],
   ['more than one wait a step', ({ synchronizations }) => synchronizations <= 1],
-  ['more than 32 MB copied a run beside its steps', ({ perRun }) => perRun <= 32e6],
+  ['more than 64 MB copied a run beside its steps', ({ perRun }) => perRun <= 64e6],
   ['more than 8 MB copied a batch of an evaluation', ({ perBatch }) => perBatch <= 8e6],
   ['products that TF32 rounds, or none where it is on', ({ rounded }, tf32) => rounded > 0 === (tf32 === 'on')],
   ['launches that no device takes', ({ impossible }) => impossible.length === 0],
