@@ -11,6 +11,7 @@
 // Writing nodes.
 export type { Value } from './builder/builder.js';
 export type { Cut, Inputs, TapeEntry } from './builder/tape.js';
+export type { BuilderSettings } from './builder/builder.js';
 export { GraphBuilder } from './builder/builder.js';
 export { gradients } from './builder/gradients.js';
 export type { OperatorName } from './onnx/names.js';
@@ -85,7 +86,7 @@ export { stateTensors } from './parts/state.js';
 export { describeNetwork, describeState, initialState } from './step/describe.js';
 export { pack, unpack } from './state/flat.js';
 export type { Packing, VectorPacking } from './state/packing.js';
-export type { ImageInput } from './artifacts/artifacts.js';
+export type { EvaluationOptions, ImageInput } from './artifacts/artifacts.js';
 export { buildEvalModel, buildOptimizerModel, buildTrainingModel, buildTrainLoop } from './artifacts/artifacts.js';
 export { buildExportModel } from './artifacts/export.js';
 export type { Artifact } from './artifacts/manifest.js';
@@ -95,7 +96,7 @@ export { buildWebModel } from './artifacts/web-export.js';
 export type { WebModelInfo, WebVariant, WebVariantName } from './artifacts/web-model.js';
 export type { Filter, Normalization, Preprocessing, PreprocessingOptions, Resize, Squares } from './preprocessing.js';
 export { imageNet, preprocessingOf, preprocessingText } from './preprocessing.js';
-export type { NetworkOptions, OptimizerName, Provider, TrainingOptions } from './options.js';
+export type { NetworkOptions, OptimizerName, Precision, Provider, TrainingOptions } from './options.js';
 export type { Purpose } from './state/philox.js';
 export { Philox } from './state/philox.js';
 export type { Init, NamedShape, NetworkLayout, TensorSpec, TrainingState } from './state/state.js';

@@ -52,6 +52,7 @@ export type {
   ResizeMode,
   RunOptions,
   SmallClasses,
+  Tf32,
 } from './options/run-options.js';
 export { learningRateAt } from './training/schedule.js';
 export type { WebExport, WebExportHooks, WebExportOptions, WebExportStage } from './shipping/web-export.js';
