@@ -32,11 +32,12 @@ const shortNumber = (name: string, value: number): string =>
 
 /** What there is to say of some steps; epochs and steps are counted from 1 for people. */
 function stepsTexts(event: Steps, { batchSize, epochs }: TrainProgressOptions) {
-  const { epoch, stepsDone, stepsPerEpoch, loss, statistics, stepSeconds, dataSeconds, gradientNorm } = event;
+  const { epoch, stepsDone, stepsPerEpoch, loss, statistics, stepSeconds, dataSeconds, gradientNorm, scaling } = event;
   return {
     place: [`epoch ${epoch + 1}/${epochs}`, `step ${stepsDone}/${stepsPerEpoch}`],
     loss: `loss ${loss.toFixed(4)}`,
     norm: gradientNorm === undefined ? [] : [`gradient ${gradientNorm.toPrecision(3)}`],
+    scaling: scaling ? [`scale ${scaling.lossScale}`, `left out ${scaling.leftOut}`] : [],
     statistics: Object.entries(statistics).map(
       ([name, value]) => `${name.replaceAll('_', ' ')} ${shortNumber(name, value)}`,
     ),
@@ -74,12 +75,16 @@ export class TrainProgress {
   };
 
   /** Tells where the files are. */
-  finish({ status, epoch, step, best, files }: TrainResult): void {
+  finish({ status, epoch, step, best, leftOut = 0, files }: TrainResult): void {
     const took = duration((performance.now() - this.started) / 1000);
     const done = status === 'done' ? 'done' : status === 'time-up' ? 'stopped as --max-hours asks,' : 'stopped';
     // Epochs and steps are those of the whole run, the time is that of this process.
     const time = this.isResumed ? `${took} since it was resumed` : took;
     this.terminal.print(`${done} after ${counted(epoch, 'epoch')}, ${counted(step, 'step')}, ${time}`);
+    if (leftOut > 0)
+      this.terminal.print(
+        `  left out    ${counted(leftOut, 'step')}, whose gradients overflowed float16 (--precision fp16)`,
+      );
     if (files.checkpoint) this.terminal.print(`  to go on    ${files.checkpoint}`);
     if (best && files.best) this.terminal.print(`  best        ${files.best} (Recall@1 ${best.recall.toFixed(4)})`);
     if (files.metrics) this.terminal.print(`  metrics     ${files.metrics}`);
@@ -112,13 +117,21 @@ export class TrainProgress {
     },
     steps: (event) => {
       this.timeLeft.steps(event);
-      const { place, loss, norm, statistics, speed, times } = stepsTexts(event, this.options);
+      const { place, loss, norm, scaling, statistics, speed, times } = stepsTexts(event, this.options);
       const left = this.isBegun ? [`left ${duration(this.timeLeft.after(event, this.options.epochs))}`] : [];
-      this.line = [[...place, loss].join('  '), ...left, ...this.recallText(), speed, ...statistics, ...norm];
+      this.line = [
+        [...place, loss].join('  '),
+        ...left,
+        ...this.recallText(),
+        speed,
+        ...statistics,
+        ...norm,
+        ...scaling,
+      ];
       const isDue = event.step - this.printed >= this.options.printFreq || event.stepsDone === event.stepsPerEpoch;
       if (isDue && !this.terminal.live) {
         this.printed = event.step;
-        this.print([...place, loss, ...norm, ...statistics, speed, ...times, ...left].join('  '));
+        this.print([...place, loss, ...norm, ...scaling, ...statistics, speed, ...times, ...left].join('  '));
       }
       this.noteWaiting(event);
     },

@@ -46,6 +46,16 @@ describe('without a terminal', () => {
     );
   });
 
+  it('tells the scale of the loss and what was left out, in mixed precision', () => {
+    expect(printed([steps({ scaling: { lossScale: 32768, leftOut: 1 } })])).toContain(
+      'loss 0.5000  scale 32768  left out 1  pairs 123',
+    );
+    const { output, written } = recorder({});
+    const result = { status: 'done', epoch: 1, step: 9, leftOut: 2, files: {} } as const;
+    new TrainProgress(new Terminal(output), options).finish(result);
+    expect(written()).toContain('left out    2 steps, whose gradients overflowed float16 (--precision fp16)\n');
+  });
+
   it('says once that a long phase begins', () => {
     const events = [1, 2].map((done): TrainEvent => ({ kind: 'eval-progress', stage: 'embed', done, total: 2 }));
     expect(printed(events)).toBe('evaluating: embedding images ...\n');

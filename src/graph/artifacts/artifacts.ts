@@ -13,15 +13,17 @@ import { backboneOf, partsOf } from '../parts/parts.js';
 import { lossScale, stateTensors } from '../parts/state.js';
 import { vectorsOf } from '../optimizers/rule.js';
 import { unpack } from '../state/flat.js';
+import type { Packing } from '../state/packing.js';
 import { packingOf } from '../state/packing.js';
 import type { NetworkLayout } from '../state/state.js';
 import { describeNetwork } from '../step/describe.js';
+import type { GuardOptions } from '../step/guard.js';
 import { areFinite, gradientNorm, skipNotFinite } from '../step/guard.js';
 import { nextScale, scaleIn } from '../step/loss-scale.js';
 import type { Conversions, LoopedStep, State } from '../step/loop.js';
 import { stepLoop } from '../step/loop.js';
 import { backboneFeatures, embed, embedInHalves, embeddingHead, imagesToFeatures } from '../step/network.js';
-import type { StepParts } from '../step/step.js';
+import type { StepOutputs, StepParts } from '../step/step.js';
 import { trainingStep, tupleTensors } from '../step/step.js';
 import { beginUpdate } from '../step/update.js';
 
@@ -67,9 +69,21 @@ const stepState = (g: GraphBuilder, state: State, parts: Parts) => ({
   ...(parts.scalesLoss && { scale: scaleIn(g, state[lossScale]!) }),
 });
 
-/** Of gradients as they are, from that of scaled ones. */
-const unscaledNorm = (g: GraphBuilder, norm: Value | null, scale: Value | undefined): Value | null =>
-  norm && scale ? g.op('Div', [norm, scale]) : norm;
+/**
+ * Of gradients as they are. In mixed precision on CUDA, of the rows that they are packed in: a few launches in place of two for each
+ * tensor, and of no more memory, since the update waits for these rows anyway.
+ */
+function normOf(
+  g: GraphBuilder,
+  { params, tensors }: StepOutputs['gradient'],
+  scale: Value | undefined,
+  { row }: Packing['places'],
+  guards: GuardOptions,
+): Value | null {
+  if (!scale) return gradientNorm(g, tensors, guards);
+  if (row > 1) return gradientNorm(g, [g.op('Reshape', [params, g.ints([-1, row])])], guards);
+  return g.op('Div', [gradientNorm(g, tensors, guards)!, scale]);
+}
 
 /** Learning rates: `lr`, then `lr_NAME` of each of the loss's parameters. */
 function rateInputs(g: GraphBuilder, parts: Parts, shape: string[]): { network: Value; own: State } {
@@ -172,7 +186,8 @@ export function buildOptimizerModel(options: TrainingOptions, definitions: Defin
  * Inputs: `images` uint8 [steps, N, H, W, 3], `labels` int32 [steps, N], `uniforms` [steps, N, batchK - 1] (or what the sampling
  * declares), `dropout` uint8 [steps, dropoutBytes] where there are some, `lr` and `lr_NAME` of the loss's parameters [steps],
  * and the state by name. Outputs: NAME_out for each state tensor, `losses` [steps], the loss's statistics [steps] (`pairs`
- * int32), and with clipping or skipping `gradient_norms` [steps], before the clipping.
+ * int32), with clipping, skipping or mixed precision `gradient_norms` [steps], before the clipping, and with mixed precision `loss_scales`
+ * [steps].
  */
 export function buildTrainLoop(options: TrainingOptions, definitions: Definitions = {}): Uint8Array {
   const g = new GraphBuilder(options.provider, '', [], options);
@@ -199,7 +214,7 @@ export function buildTrainLoop(options: TrainingOptions, definitions: Definition
     const state = stepState(body, before, parts);
     const { loss, statistics, gradient, buffers } = trainingStep(body, { ...data, ...state }, made);
     const guards = parts.scalesLoss ? { ...options, skipNotFinite: true } : options;
-    const norm = unscaledNorm(body, gradientNorm(body, gradient.tensors, guards), state.scale);
+    const norm = normOf(body, gradient, state.scale, packing.places, guards);
     const network = row(rates.network);
     const own = Object.fromEntries(learningParameters(parts).map((name) => [name, row(rates.own[name]!)]));
     const learningRate = { network, own };

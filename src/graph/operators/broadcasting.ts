@@ -1,4 +1,5 @@
 /** Gradients of broadcasting, and of shapes in general. */
+import { inFloat32 } from '../lowerings/sums.js';
 import type { Nodes, Value } from '../onnx/nodes.js';
 import { fixed } from '../onnx/nodes.js';
 import type { DType, Shape } from '../onnx/types.js';
@@ -15,7 +16,9 @@ export function unbroadcast(g: Nodes, gradient: Value, shape: Shape): Value {
   const extra = gradient.shape.length - shape.length;
   const axes = gradient.shape.flatMap((dim, i) => (i < extra || (shape[i - extra] === 1 && dim !== 1) ? [i] : []));
   if (!axes.length) return gradient;
-  if (axes.length === extra) return g.op('ReduceSum', [gradient, g.ints(axes)], { keepdims: 0 });
-  const sum = g.op('ReduceSum', [gradient, g.ints(axes)], { keepdims: 1 });
-  return extra ? reshaped(g, sum, shape) : sum;
+  return inFloat32(g, gradient, (wide) => {
+    if (axes.length === extra) return g.op('ReduceSum', [wide, g.ints(axes)], { keepdims: 0 });
+    const sum = g.op('ReduceSum', [wide, g.ints(axes)], { keepdims: 1 });
+    return extra ? reshaped(g, sum, shape) : sum;
+  });
 }

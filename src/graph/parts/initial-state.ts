@@ -3,7 +3,7 @@ import { elementCount } from '../onnx/types.js';
 import { initialTensors } from '../state/init.js';
 import type { NetworkLayout, TrainingState } from '../state/state.js';
 import type { StateParts } from './state.js';
-import { lossScale, scaling, stateTensors } from './state.js';
+import { firstScale, lossScale, stateTensors } from './state.js';
 
 /** Parameters as their layers and losses say, running statistics 0 and 1, what optimizers keep 0; a pure function of the seed. */
 export function beginState(layout: NetworkLayout, parts: StateParts, seed: number): TrainingState {
@@ -17,6 +17,6 @@ export function beginState(layout: NetworkLayout, parts: StateParts, seed: numbe
     params: initialTensors(layout.params, seed),
     buffers: initialTensors(layout.buffers, seed),
     ...(Object.fromEntries(ownValues) as TrainingState),
-    ...(parts.scalesLoss && { [lossScale]: Float32Array.of(scaling.initial, 0) }),
+    ...(parts.scalesLoss && { [lossScale]: firstScale() }),
   };
 }

@@ -14,17 +14,21 @@ const at = (g: GraphBuilder, state: Value, index: number): Value =>
 /** The scale in the state `loss_scale`, a scalar. */
 export const scaleIn = (g: GraphBuilder, state: Value): Value => at(g, state, 0);
 
+/** Scales that float32 has, and whose reciprocals it has too: PyTorch's grows while it is finite. */
+const bounds = { least: 2 ** -126, most: 2 ** 126 } as const;
+
 /**
- * The state `loss_scale` after a step: what it is multiplied with, and steps since it changed.
+ * The state `loss_scale` after a step: what the loss is multiplied with, steps since it changed, and steps that were left out so far.
  *
  * @param isFinite whether the step was taken; bool scalar
  */
 export function nextScale(g: GraphBuilder, state: Value, isFinite: Value): Value {
   const { growth, backoff, interval } = scaling;
-  const pair = (a: number, b: number): Value => g.constant('float32', [2], [a, b]);
+  const three = (...values: readonly [number, number, number]): Value => g.constant('float32', [3], values);
   const isDue = g.op('GreaterOrEqual', [at(g, state, 1), g.scalar(interval - 1)]);
-  const larger = g.op('Mul', [state, pair(growth, 0)]);
-  const counted = g.op('Add', [state, pair(0, 1)]);
-  const smaller = g.op('Mul', [state, pair(backoff, 0)]);
-  return g.op('Where', [isFinite, g.op('Where', [isDue, larger, counted]), smaller]);
+  const larger = g.op('Min', [g.op('Mul', [state, three(growth, 0, 1)]), three(bounds.most, 0, bounds.most)]);
+  const counted = g.op('Add', [state, three(0, 1, 0)]);
+  const smaller = g.op('Max', [g.op('Mul', [state, three(backoff, 0, 1)]), three(bounds.least, 0, 0)]);
+  const leftOut = g.op('Add', [smaller, three(0, 0, 1)]);
+  return g.op('Where', [isFinite, g.op('Where', [isDue, larger, counted]), leftOut]);
 }

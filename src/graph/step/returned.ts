@@ -31,6 +31,7 @@ const metricKeys = new Set([
   'data_seconds',
   'gradient_norm',
   'loss_scale',
+  'skipped_steps',
   'recall',
 ]);
 

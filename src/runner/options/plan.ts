@@ -128,11 +128,6 @@ export function parseRunOptions(options: RunOptions, modules: LoadedModules = no
   if (resume === undefined && startEpoch >= epochs) {
     throw new UserError(`--start-epoch ${startEpoch}: nothing is left of --epochs ${epochs}. Raise --epochs.`);
   }
-  if (options.precision === 'fp16' && options.device === 'webgpu') {
-    throw new UserError(
-      '--precision fp16 is for CUDA devices and the CPU, but --device is webgpu. Leave one of them out.',
-    );
-  }
   const names = requirePartNames(options, modules.definitions);
   const layout = requireLayout({ ...options, ...names }, modules.definitions);
   const parts = partsOf(options);

@@ -222,6 +222,13 @@ function requireBatch({ batchSize, batchK }: Pick<TrainingOptions, 'batchSize' |
   );
 }
 
+function requirePrecision({ precision, provider }: Pick<TrainingOptions, 'precision' | 'provider'>): void {
+  if (precision !== 'fp16' || provider !== 'webgpu') return;
+  throw new UserError(
+    '--precision fp16 is for CUDA devices and the CPU, but --device is webgpu. Leave one of them out.',
+  );
+}
+
 const known = (options: Readonly<Record<string, unknown>>, rules: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(options).filter(([key]) => Object.hasOwn(rules, key)));
 
@@ -256,6 +263,7 @@ export function requireTrainingOptions(
 ): asserts options is TrainingOptions {
   requireRules(options as Readonly<Record<string, unknown>>, withOwn(trainingRules, own));
   requireBatch(options as TrainingOptions);
+  requirePrecision(options as TrainingOptions);
 }
 
 /** @throws UserError when the network is to see more than images are resized to, or a part of them with the filter `shifted` */
@@ -294,4 +302,5 @@ export function requireRunRules(options: RunOptions): void {
   requireRules(options, withOwn(runRules, own));
   requireSquares(options);
   requireBatch(options);
+  requirePrecision({ precision: options.precision, provider: options.device });
 }

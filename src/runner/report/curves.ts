@@ -70,7 +70,7 @@ const rateChart = (first: StepMetrics | undefined): StepChart => ({
   ],
 });
 
-const fixedCharts: Record<'loss' | 'gradient-norm', StepChart> = {
+const fixedCharts: Record<'loss' | 'gradient-norm' | 'loss-scale', StepChart> = {
   loss: {
     yLabel: 'loss',
     digits: 4,
@@ -82,6 +82,13 @@ const fixedCharts: Record<'loss' | 'gradient-norm', StepChart> = {
     digits: 3,
     isNoisy: true,
     curves: [{ label: 'gradient', color: 3, value: ({ gradient_norm }) => gradient_norm }],
+  },
+  'loss-scale': {
+    yLabel: 'factor',
+    digits: 0,
+    log: true,
+    isNoisy: false,
+    curves: [{ label: 'loss scale', color: 4, value: ({ loss_scale }) => loss_scale }],
   },
 };
 

@@ -45,6 +45,13 @@ const curves: Record<string, Curve> = {
       html`How strongly a step pulls at the network, before clipping. Rare and small peaks are good; growth without end
       is a training that diverges, which a smaller learning rate or clipping mends.`,
   },
+  'loss-scale': {
+    title: 'Loss scale',
+    text: () =>
+      html`What the loss is multiplied with for the backward pass, so that float16 holds its gradients. It is halved at
+      a step whose gradient overflows, which is left out, and doubled after 2,000 steps without one. Some such steps are
+      as it should be; falling without end is a training that diverges.`,
+  },
 };
 
 /** Of a loss that is not from here, the page knows the names alone. */
@@ -61,6 +68,7 @@ function summaryOf(values: readonly (number | null)[]): string {
 export function trainingSection(content: ReportContent): Section {
   const charts = stepCurves(content.files.metrics);
   const skipped = content.files.metrics.filter((line) => line.kind === 'step' && line.skipped).length;
+  const isMixed = content.files.run.last.hyperparameters.training.precision === 'fp16';
   const figures = Object.entries(charts).map(([id, { series }]) => {
     const { title, text } = curves[id] ?? statistic(id);
     return figure(id, title, text(content), summaryOf(series.at(-1)!.values));
@@ -68,7 +76,7 @@ export function trainingSection(content: ReportContent): Section {
   return {
     html: html` <section aria-labelledby="training">
       <h2 id="training">How did the training go?</h2>
-      ${skipped > 0 && html`<p class="missing">${count(skipped)} steps were left out, because their numbers were not finite.</p>`}
+      ${skipped > 0 && html`<p class="missing">${count(skipped)} steps were left out, because their numbers were not finite${isMixed && ', as happens in mixed precision where a gradient overflows float16'}.</p>`}
       ${figures.length > 0 ? html`<div class="pair">${figures}</div>` : html`<p class="missing">No step was written yet.</p>`}
     </section>`,
     charts,

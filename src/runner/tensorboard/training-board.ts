@@ -11,7 +11,7 @@ import { histogram, scalar } from './summaries.js';
 
 /** The scalars of a step. @param batchSize images a step */
 function stepValues(step: StepMetrics, batchSize: number): SummaryValue[] {
-  const { loss, lr, step_seconds, data_seconds, gradient_norm: norm, loss_scale: scale } = step;
+  const { loss, lr, step_seconds, data_seconds, gradient_norm: norm, loss_scale: scale, skipped_steps: skipped } = step;
   return [
     scalar('train/loss', loss ?? NaN),
     ...statisticsOf(step).map(([name, value]) => scalar(`train/${name}`, value)),
@@ -19,6 +19,7 @@ function stepValues(step: StepMetrics, batchSize: number): SummaryValue[] {
     ...ratesOf(step).map(([name, rate]) => scalar(`train/learning_rate_${name}`, rate)),
     scalar('train/images_per_second', batchSize / (step_seconds + data_seconds)),
     ...(scale === undefined ? [] : [scalar('train/loss_scale', scale)]),
+    ...(skipped === undefined ? [] : [scalar('train/skipped_steps', skipped)]),
     ...(norm === undefined ? [] : [scalar('train/gradient_norm', norm ?? NaN)]),
   ];
 }

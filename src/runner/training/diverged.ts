@@ -1,4 +1,5 @@
 /** A training whose numbers are not finite any more, and what is done about it. */
+import type { TrainingOptions } from '../../graph/options.js';
 import { UserError } from '../base/errors.js';
 import type { ModuleFacts, PartKind } from '../modules/kinds.js';
 import type { TrainingPlan } from '../options/plan.js';
@@ -31,7 +32,7 @@ export class DivergedError extends UserError {
    */
   constructor(
     readonly what: string,
-    { lr, seed }: TrainingPlan['schedule'],
+    { lr, seed, precision }: Pick<TrainingPlan['schedule'], 'lr' | 'seed'> & Pick<TrainingOptions, 'precision'>,
     rates: Readonly<Record<string, number>>,
     saved: { path: string; step: number } | undefined,
     own: readonly Pick<ModuleFacts, 'kind' | 'path'>[] = [],
@@ -43,9 +44,10 @@ export class DivergedError extends UserError {
     const ofModules = own.map(
       ({ kind, path }) => ` ${named[kind]} may be the cause as well, ${path}: ${causes[kind]}.`,
     );
+    const range = precision === 'fp16' ? ` float16 holds numbers up to 65504: --precision fp32 holds more.` : '';
     super(
       `${what}: the training has diverged. ${kept} Try a lower --lr (now ${lr})${others.join('')}, ` +
-        `look for odd images in the data, or try another --seed (now ${seed}).${ofModules.join('')}`,
+        `look for odd images in the data, or try another --seed (now ${seed}).${range}${ofModules.join('')}`,
     );
   }
 }

@@ -57,6 +57,8 @@ export type TrainEvent =
       gradientNorm?: number;
       /** Steps whose update was left out; `loss` and `statistics` are means over the others. */
       skipped?: number;
+      /** In mixed precision: what the last loss was multiplied with for the backward pass, and steps left out since the training began. */
+      scaling?: { lossScale: number; leftOut: number };
     }
   | { kind: 'eval-progress'; stage: EvalStage; done: number; total: number }
   | {
@@ -112,6 +114,8 @@ export interface TrainResult {
   last?: Recall;
   /** The best Recall@1, and the steps done at it. */
   best?: { step: number; recall: number };
+  /** In mixed precision: steps left out since the training began. */
+  leftOut?: number;
   files: {
     /** The newest state: what to resume from. */
     checkpoint?: string;

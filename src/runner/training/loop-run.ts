@@ -62,18 +62,27 @@ export function loopSteps(outputs: PlainTensors, skips: boolean): LoopStep[] {
   });
 }
 
-/** The steps as lines of metrics. @param timing seconds a step */
+/** How many updates were left out. */
+export const countSkipped = (steps: readonly LoopStep[]): number => steps.filter(({ skipped }) => skipped).length;
+
+/**
+ * The steps as lines of metrics.
+ *
+ * @param leftOut steps that mixed precision has left out before them
+ * @param timing seconds a step
+ */
 export function stepMetrics(
   steps: readonly LoopStep[],
-  { epoch, first, lr, own }: Rates & { epoch: number; first: number },
+  { epoch, first, lr, own, leftOut }: Rates & { epoch: number; first: number; leftOut: number },
   timing: { step: number; data: number },
 ): StepMetrics[] {
   const rates = Object.fromEntries(Object.entries(own).map(([name, rate]) => [`lr_${name}`, rate]));
+  let count = leftOut;
   return steps.map(({ loss, statistics, gradientNorm, lossScale, skipped }, i) => ({
     ...{ kind: 'step', epoch, step: first + i, loss, ...statistics, lr, ...rates },
     ...{ step_seconds: timing.step, data_seconds: timing.data },
     ...(gradientNorm !== undefined && { gradient_norm: gradientNorm }),
-    ...(lossScale !== undefined && { loss_scale: lossScale }),
+    ...(lossScale !== undefined && { loss_scale: lossScale, skipped_steps: (count += Number(skipped)) }),
     ...(skipped && { skipped: true }),
   }));
 }

@@ -26,6 +26,8 @@ export interface StepMetrics {
   gradient_norm?: number | null;
   /** What the loss was multiplied with for the backward pass (`--precision fp16`). */
   loss_scale?: number;
+  /** Updates left out so far, this step's included (`--precision fp16`). */
+  skipped_steps?: number;
   /** The update of this step was left out (`--nan-policy skip`, `--precision fp16`). */
   skipped?: true;
   /** The loss's statistics by their names (`pairs`), and `lr_NAME` of its parameters (`lr_beta`). */
@@ -42,6 +44,7 @@ const shared = new Set([
   'data_seconds',
   'gradient_norm',
   'loss_scale',
+  'skipped_steps',
   'skipped',
 ]);
 const ratePrefix = 'lr_';

@@ -8,7 +8,7 @@ import type { NetworkLayout, TrainingState } from '../../graph/state/state.js';
 import type { Parts } from '../../graph/parts/parts.js';
 import { partsOf } from '../../graph/parts/parts.js';
 import type { StateTensor } from '../../graph/parts/state.js';
-import { lossScale, scaling, stateTensors } from '../../graph/parts/state.js';
+import { firstScale, lossScale, stateTensors } from '../../graph/parts/state.js';
 import type { Checkpoint, CheckpointMetadata } from '../checkpoints/checkpoint.js';
 import { loadCheckpoint, matchCheckpoint } from '../checkpoints/checkpoint.js';
 import { checkpointBytes, requireRoom } from '../checkpoints/room.js';
@@ -80,6 +80,8 @@ export interface TrainSetup {
   /** Recall@k of the untrained network, when resuming a run that tells it. */
   untrained: Recall | undefined;
   rollbacks: number;
+  /** Steps left out because their gradients overflowed float16, when resuming; 0 in float32. */
+  leftOut: number;
 }
 
 /** Later in the list, closed first. */
@@ -118,8 +120,11 @@ function ratesOf({ loss }: Parts, { schedule, modules }: TrainingPlan): Record<s
 /** A checkpoint of a training in float32 goes on in mixed precision with the scale that others begin with. */
 function withLossScale(checkpoint: Checkpoint, { scalesLoss }: Parts): Checkpoint {
   if (!scalesLoss || checkpoint.state[lossScale]) return checkpoint;
-  return { ...checkpoint, state: { ...checkpoint.state, [lossScale]: Float32Array.of(scaling.initial, 0) } };
+  return { ...checkpoint, state: { ...checkpoint.state, [lossScale]: firstScale() } };
 }
+
+/** How many steps a state in mixed precision has seen left out. */
+export const stepsLeftOut = ({ [lossScale]: scale }: TrainingState): number => scale?.[2] ?? 0;
 
 /** Moves the state of a checkpoint into the thread. */
 export async function holdState(
@@ -211,6 +216,10 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   planBatches(listed.train, plan.batches);
   const training = withClasses(plan.graph, listed.train);
   const note = (message: string) => hooks.onEvent({ kind: 'note', message });
+  if (training.precision === 'fp16' && training.provider === 'cpu')
+    note(
+      "--precision fp16 on the CPU goes through float32: it is slower than --precision fp32, and for trying out what a GPU's will do",
+    );
   const newFolders = missingFolders(output.out);
   const lock = await lockRun(output.out, output.savePrefix, { onWaiting: note, signal: hooks.signal });
   closers.push(async () => {
@@ -279,8 +288,9 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   const untrained = resume !== undefined && start.step > 0 ? await recordedUntrained(metricsFile, resume) : undefined;
   const best = resumed?.metadata.best ?? null;
   const rollbacks = resumed?.metadata.rollbacks ?? 0;
+  const leftOut = resumed && parts.scalesLoss ? stepsLeftOut(resumed.state) : 0;
   return {
     ...{ plan, training, layout, state, rates, shapes, recorded, train, val, used, batchAt, stepsPerEpoch },
-    ...{ loader, thread, lock, folder, metrics, start, best, untrained, rollbacks },
+    ...{ loader, thread, lock, folder, metrics, start, best, untrained, rollbacks, leftOut },
   };
 }

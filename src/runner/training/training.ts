@@ -13,14 +13,14 @@ import { NotFiniteError } from '../evaluation/embed.js';
 import type { EvalStage } from '../evaluation/evaluate.js';
 import { evaluateOn } from '../evaluation/evaluate.js';
 import type { LoopStep } from './loop-run.js';
-import { loopFeeds, loopSteps, meanOfSteps, stepMetrics } from './loop-run.js';
+import { countSkipped, loopFeeds, loopSteps, meanOfSteps, stepMetrics } from './loop-run.js';
 import type { Metrics } from './metrics-file.js';
 import type { Recall } from '../evaluation/retrieval-metrics.js';
 import { learningRateAt } from './schedule.js';
 import { StepsPerRun } from './steps-per-run.js';
 import type { TrainResult } from './events.js';
 import type { Observers } from './observer.js';
-import { holdState } from './setup.js';
+import { holdState, stepsLeftOut } from './setup.js';
 import type { Position, TrainSetup } from './setup.js';
 
 export class Training {
@@ -32,6 +32,8 @@ export class Training {
   /** Each shifts the random numbers of all steps that follow. */
   private rollbacks: number;
   private skippedInARow = 0;
+  /** Steps left out since the training began, in mixed precision. */
+  private leftOut: number;
   private saveFailed = false;
 
   constructor(
@@ -42,6 +44,7 @@ export class Training {
     this.best = setup.best;
     this.evaluations.before = setup.untrained;
     this.rollbacks = setup.rollbacks;
+    this.leftOut = setup.leftOut;
     const { resume } = setup.plan.weights;
     if (resume !== undefined) this.saved = { path: resume, step: setup.start.step, rollbacks: this.rollbacks };
   }
@@ -158,8 +161,9 @@ export class Training {
     const steps = loopSteps(outputs, skips || isScaled);
     const bad = skips ? -1 : steps.findIndex(({ loss }) => !Number.isFinite(loss));
     const timing = { step: seconds / k, data: run.dataSeconds / k };
-    const lines = stepMetrics(bad < 0 ? steps : steps.slice(0, bad + 1), { epoch, first, ...rates }, timing);
-    await this.note(lines);
+    const told = bad < 0 ? steps : steps.slice(0, bad + 1);
+    await this.note(stepMetrics(told, { epoch, first, leftOut: this.leftOut, ...rates }, timing));
+    if (isScaled) this.leftOut += countSkipped(told);
     if (bad >= 0) throw this.diverged(`the loss of step ${first + bad} (epoch ${epoch}) is ${steps[bad]!.loss}`);
     const skipped = skips || isScaled ? this.noteSkipped(steps, first, epoch) : undefined;
     this.hooks.onEvent({
@@ -174,6 +178,7 @@ export class Training {
         stepsPerRun: k,
       },
       ...(skipped && { skipped }),
+      ...(isScaled && { scaling: { lossScale: steps.at(-1)!.lossScale!, leftOut: this.leftOut } }),
     });
     return seconds;
   }
@@ -191,12 +196,13 @@ export class Training {
         continue;
       }
       const what = Number.isFinite(loss) ? 'gradient is not finite' : `loss is ${loss}`;
-      const message = `step ${first + i} (epoch ${epoch}) is left out: its ${what} (--nan-policy skip)`;
+      const by = Number.isFinite(loss) && lossScale !== undefined ? `, scaled by ${lossScale}` : ' (--nan-policy skip)';
+      const message = `step ${first + i} (epoch ${epoch}) is left out: its ${what}${by}`;
       this.hooks.onEvent({ kind: 'note', message });
       if (this.skippedInARow < maxSkippedInARow) continue;
       throw this.diverged(`${maxSkippedInARow} steps in a row, up to step ${first + i}, are not finite`);
     }
-    return steps.filter(({ skipped }) => skipped).length;
+    return countSkipped(steps);
   }
 
   /** Goes back to the last checkpoint, and on from there with later random numbers. @throws the error when that is no use */
@@ -209,6 +215,7 @@ export class Training {
     const { epoch, epochStep, step } = metadata;
     Object.assign(this.position, { epoch, epochStep, step });
     this.rollbacks++;
+    this.leftOut = stepsLeftOut(state);
     await setup.lock.requireHeld();
     await setup.metrics.goBack(step);
     await this.hooks.onGoBack(step);
@@ -298,8 +305,8 @@ export class Training {
   }
 
   private diverged(what: string): DivergedError {
-    const { plan, rates } = this.setup;
-    return new DivergedError(what, plan.schedule, rates, this.saved, plan.modules.facts);
+    const { plan, rates, training } = this.setup;
+    return new DivergedError(what, { ...plan.schedule, ...training }, rates, this.saved, plan.modules.facts);
   }
 
   private result(status: TrainResult['status']): TrainResult {
@@ -308,6 +315,7 @@ export class Training {
     return {
       ...{ status, epoch, step, ...this.evaluations },
       best: this.best ?? undefined,
+      ...(this.setup.training.precision === 'fp16' && { leftOut: this.leftOut }),
       files: {
         checkpoint: this.saved?.path,
         best: this.best && existsSync(folder.bestPath) ? folder.bestPath : undefined,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../../src/runner/base/errors.js';
 import { parseRunOptions } from '../../../src/runner/options/plan.js';
+import { requireTrainingOptions } from '../../../src/runner/options/rules.js';
 import { smallRun } from '../training/train-options.js';
 
 const options = smallRun({ dataPath: 'data', out: 'out' });
@@ -45,6 +46,11 @@ describe('parseRunOptions', () => {
     expect(() => parseRunOptions({ ...options, ...other, device: 'webgpu' })).toThrow(
       /--precision fp16 .* --device is webgpu/,
     );
+    const built = { ...graph, classes: 4, precision: 'fp16' } as const;
+    expect(() => requireTrainingOptions({ ...built, provider: 'webgpu' })).toThrow(
+      /--precision fp16 .* --device is webgpu/,
+    );
+    expect(() => requireTrainingOptions(built)).not.toThrow();
   });
 
   it.each([

@@ -36,6 +36,7 @@ describe('curves', () => {
     // beta is constant: a rate of 0 has no place on a logarithmic axis.
     expect(few['learning-rates']!.series.map(({ label }) => label)).toEqual(['network']);
     expect(Object.keys(stepCurves(steps(3, { gradient_norm: 2 })))).toContain('gradient-norm');
+    expect(Object.keys(stepCurves(steps(3, { loss_scale: 65536 })))).toContain('loss-scale');
     expect(stepCurves([])).toEqual({});
   });
 

@@ -33,12 +33,15 @@ describe('a training in mixed precision', () => {
     const { metadata, state } = await loadCheckpoint(checkpointOf('whole'));
     expect(metadata.options.precision).toBe('fp16');
     expect(state['loss_scale']![0]).toBe(after(3));
+    const skipped = steps.filter((line) => line.skipped).length;
+    expect(steps.at(-1)!.skipped_steps).toBe(skipped);
+    expect(state['loss_scale']![2]).toBe(skipped);
   });
 
   it('leaves out and tells a step whose gradient overflows, and goes on with a smaller scale', async () => {
     await trainSmall({ ...run('planted'), epochs: 1, batchNum: 1 });
     const { metadata, state } = await loadCheckpoint(checkpointOf('planted'));
-    state['loss_scale']!.set([2 ** 40, 0]);
+    state['loss_scale']!.set([2 ** 40, 0, 5]);
     const position = { epoch: 0, epochStep: 0, step: 1, best: null };
     await saveCheckpoint(at('planted.safetensors'), {
       layout: describeNetwork(metadata.options),
@@ -47,18 +50,40 @@ describe('a training in mixed precision', () => {
     });
     const resume = at('planted.safetensors');
     // More of them in a row than a training is allowed whose loss is not finite.
-    const { events, status } = await trainSmall({ ...run('planted-on'), epochs: 1, batchNum: 30, resume });
+    const { events, status, leftOut } = await trainSmall({ ...run('planted-on'), epochs: 1, batchNum: 30, resume });
     expect(status).toBe('done');
+    expect(notesOf(events)).toContainEqual(expect.stringMatching(/^--precision fp16 on the CPU .* slower/));
     const steps = await stepsOf('planted-on');
     const skipped = steps.filter((line) => line.skipped);
     expect(skipped.length).toBeGreaterThan(20);
     expect(skipped.map(({ loss_scale: scale }) => scale)).toEqual(skipped.map((_, i) => 2 ** (40 - i)));
     expect(steps.at(-1)).not.toHaveProperty('skipped');
+    // Those before it was resumed are counted too.
+    expect(skipped.map((line) => line.skipped_steps)).toEqual(skipped.map((_, i) => 6 + i));
+    expect(leftOut).toBe(5 + skipped.length);
+    const lastTold = events.flatMap((event) => (event.kind === 'steps' ? [event.scaling] : [])).at(-1);
+    expect(lastTold).toEqual({ lossScale: steps.at(-1)!.loss_scale, leftOut });
     expect(steps.every(({ loss }) => loss !== null)).toBe(true);
     const told = notesOf(events).filter((message) => message.includes('overflows float16'));
     expect(told).toHaveLength(skipped.length);
     expect(told[0]).toBe(
       'step 2 (epoch 0) is left out: its gradient, scaled by 1099511627776, overflows float16; by 549755813888 from now on',
+    );
+  });
+
+  it('ends where a loss is beyond float16, with the way out', async () => {
+    await trainSmall({ ...run('beyond'), epochs: 1, batchNum: 1 });
+    const { metadata, state } = await loadCheckpoint(checkpointOf('beyond'));
+    const large = state['params']!.map((value) => value * 1e5);
+    const layout = describeNetwork(metadata.options);
+    await saveCheckpoint(at('beyond.safetensors'), {
+      layout,
+      state: { ...state, params: large },
+      metadata: { ...metadata, epoch: 0, epochStep: 0, step: 1, best: null },
+    });
+    const resume = at('beyond.safetensors');
+    await expect(trainSmall({ ...run('beyond-on'), epochs: 1, evalEvery: 0, resume })).rejects.toThrow(
+      /the loss of step 2 .* is NaN: .* float16 holds numbers up to 65504: --precision fp32 holds more\./,
     );
   });
 
