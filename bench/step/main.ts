@@ -28,11 +28,12 @@ const fromSource = import.meta.url.endsWith('.ts');
 const loader = fromSource ? ['--import', import.meta.resolve('tsx')] : [];
 const ours = fileURLToPath(new URL(fromSource ? 'ours.ts' : 'ours.js', import.meta.url));
 
-export const timeOurs = (args: string[], env?: NodeJS.ProcessEnv): Promise<Timing> =>
-  time(process.execPath, [...loader, ours, ...args], env);
+export const timeOurs = (args: string[], env?: NodeJS.ProcessEnv, timeout?: number): Promise<Timing> =>
+  time(process.execPath, [...loader, ours, ...args], env, timeout);
 
-export async function time(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Timing> {
-  const { stdout } = await execute(command, args, { maxBuffer: 1 << 24, env: { ...process.env, ...env } });
+/** @param timeout milliseconds after which the process is ended; none unless given */
+export async function time(command: string, args: string[], env: NodeJS.ProcessEnv = {}, timeout = 0): Promise<Timing> {
+  const { stdout } = await execute(command, args, { maxBuffer: 1 << 24, env: { ...process.env, ...env }, timeout });
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as Timing;
 }
 
