@@ -2,7 +2,7 @@
 import type { TrainingOptions } from '../../src/graph/options.js';
 import { chooseEngine } from '../../src/runner/compute/engines.js';
 import type { DeviceOptions } from '../../src/runner/options/run-options.js';
-import { walk } from '../cuda/walk.js';
+import { nodesOf } from '../cuda/nodes.js';
 import type { Convolution, Product } from './convolutions.js';
 import { convolutionsOf, productModel, products } from './convolutions.js';
 
@@ -20,6 +20,8 @@ export interface Plan {
   error?: string;
 }
 
+const nothing = { place: () => undefined };
+
 /** What is not told of a product: it moves or names elements. */
 const moving = ['Reshape', 'Slice', 'Identity', 'Expand', 'Cast', 'Loop'];
 
@@ -35,7 +37,7 @@ async function timeOf(model: Uint8Array, device: DeviceOptions): Promise<number>
         trips: { data: Int32Array.of(trips), dims: [1] },
       };
       const started = performance.now();
-      const { first } = await session.run(given, {});
+      const { first } = await session.run(given, nothing);
       const milliseconds = performance.now() - started;
       if (!(first!.data as Float32Array).every(Number.isFinite)) throw new Error('what came out is not finite');
       return milliseconds;
@@ -52,7 +54,7 @@ async function timeOf(model: Uint8Array, device: DeviceOptions): Promise<number>
 async function planOf(convolution: Convolution, product: Product, device: DeviceOptions): Promise<Plan> {
   const { layer, layers, x } = convolution;
   const model = productModel(convolution, product);
-  const computing = [...walk(model)].filter(({ op }) => !moving.includes(op)).map(({ op }) => op);
+  const computing = [...nodesOf(model)].map(({ type }) => type).filter((type) => !moving.includes(type));
   const plan: Plan = { layer, layers, product, x, operators: [...new Set(computing)] };
   try {
     return { ...plan, ms: await timeOf(model, device) };
