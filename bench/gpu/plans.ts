@@ -27,6 +27,9 @@ const moving = ['Reshape', 'Slice', 'Identity', 'Expand', 'Cast', 'Loop'];
 
 const inWords = (error: unknown): string => (error instanceof Error ? error.message : String(error)).trim();
 
+/** Milliseconds that are long enough to be measured, and products that are enough in any case. */
+const [enough, most] = [100, 200];
+
 async function timeOf(model: Uint8Array, device: DeviceOptions): Promise<number> {
   const { engine } = await chooseEngine(device);
   const session = await engine.open(model, device);
@@ -44,8 +47,10 @@ async function timeOf(model: Uint8Array, device: DeviceOptions): Promise<number>
     };
     // cuDNN looks for a plan in the first.
     await run(1);
-    const [few, many] = [2, 6];
-    return (-(await run(few)) + (await run(many))) / (many - few);
+    const few = 2;
+    const short = await run(few);
+    const more = Math.min(most, Math.max(4, Math.round((few * enough) / short)));
+    return ((await run(few + more)) - short) / more;
   } finally {
     await session.release();
   }
