@@ -56,12 +56,22 @@ async function partOf(name: string, places: LoaderPlaces, search: CudaSearch, as
   return { name, advice, isMissing: true };
 }
 
-function providerPart(provider: InstalledProvider | undefined, version: string): CudaPart {
+/** @param here versions of CUDA on this machine */
+function providerPart(
+  provider: InstalledProvider | undefined,
+  version: string,
+  here: ReadonlyMap<number, string>,
+): CudaPart {
   const name = 'provider';
   if (!provider) return { name, advice: 'not installed: npx dws cuda-install', isMissing: true };
   const { file, cuda, note } = provider;
   const again = 'npx dws cuda-install --remove, and then npx dws cuda-install';
   if (cuda === undefined) return { name, file, advice: `it is no provider for CUDA: ${again}`, isMissing: true };
+  const [other] = here;
+  if (other && !here.has(cuda)) {
+    const advice = `for CUDA ${cuda}, and CUDA ${other[0]} is here (${other[1]}): npx dws cuda-install --cuda ${other[0]}`;
+    return { name, file, advice, isMissing: true };
+  }
   if (!note) return { name, file, advice: `for CUDA ${cuda}; of which ONNX Runtime is not known`, isMissing: false };
   if (note.version !== version) {
     const advice = `of ONNX Runtime ${note.version}, and onnxruntime-node is ${version}: ${again}`;
@@ -105,10 +115,11 @@ export async function cudaParts(search: CudaSearch = {}): Promise<CudaPart[]> {
   const { binding = bindingFolder } = search;
   const places = search.places ?? (await loaderPlaces());
   const provider = await installedProvider(binding);
-  const [here = cudaVersions[0]] = (await cudaOfMachine({ ...search, places })).keys();
+  const here = await cudaOfMachine({ ...search, places });
+  const [first = cudaVersions[0]] = here.keys();
   const asked = provider?.dynamic?.needed.filter(isCudaLibrary) ?? [];
-  const names = new Set([...(asked.length > 0 ? asked.toSorted() : usual(here)), cudnn]);
+  const names = new Set([...(asked.length > 0 ? asked.toSorted() : usual(first)), cudnn]);
   const asking = provider?.dynamic && { ...provider.dynamic, folder: binding };
   const parts = await Promise.all([...names].map((name) => partOf(name, places, search, asking)));
-  return [...parts, providerPart(provider, onnxruntimeVersion())];
+  return [...parts, providerPart(provider, onnxruntimeVersion(), here)];
 }

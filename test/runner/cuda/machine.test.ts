@@ -81,6 +81,13 @@ describe('the parts of CUDA', () => {
     expect(part.isMissing).toBe(true);
   });
 
+  it('tell of a provider for another version of CUDA than the one that is here', async () => {
+    await putProvider(13, { version: onnxruntimeVersion() });
+    await put('lib', 'libcudart.so.12');
+    const advice = `for CUDA 13, and CUDA 12 is here (${at('lib/libcudart.so.12')}): npx dws cuda-install --cuda 12`;
+    expect((await cudaParts(search)).at(-1)).toMatchObject({ advice, isMissing: true });
+  });
+
   it('tell of one from elsewhere that its version is not known', async () => {
     await putProvider(12);
     expect((await cudaParts(search)).at(-1)).toMatchObject({ advice: expect.stringMatching(/^for CUDA 12; of which/) });
