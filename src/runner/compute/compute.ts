@@ -3,7 +3,6 @@
  * compute thread. Graphs are built here as well, and initial weights made, since both take seconds for large networks.
  */
 import { buildEvalModel, buildFeaturesModel, buildTrainLoop } from '../../graph/artifacts/artifacts.js';
-import { TooLargeError } from '../../graph/builder/too-large.js';
 import { describeNetwork, describeState, initialState } from '../../graph/step/describe.js';
 import type { NetworkOptions, TrainingOptions } from '../../graph/options.js';
 import { buildNearestCenterModel } from '../../graph/artifacts/nearest-center.js';
@@ -23,6 +22,7 @@ import { cudaError } from './cuda-words.js';
 import type { Engine, EngineSession, HeldTensors, PlainTensors } from './engine.js';
 import { chooseEngine } from './engines.js';
 import { memoryError } from './out-of-memory.js';
+import { tooLargeError } from './too-large.js';
 import { openTrainLoop } from './train-loop.js';
 import type { DeviceOptions } from '../options/run-options.js';
 
@@ -81,13 +81,6 @@ function explain(error: unknown, graph: string, options: DeviceOptions): Error {
   const message = error instanceof Error ? error.message : String(error);
   // CUDA's libraries are loaded by the first operator that calls them.
   return cudaError(error, options) ?? memoryError(error, where) ?? new Error(`${where}: ${message}`, { cause: error });
-}
-
-/** A tensor that the device can't have, whichever part asked for it. */
-function tooLargeError(error: unknown, where: string): UserError | undefined {
-  if (!(error instanceof Error)) return undefined;
-  if (!(error instanceof TooLargeError)) return tooLargeError(error.cause, where);
-  return new UserError(`${where}: ${error.message}. Lower --batch-size or --image-size.`, { cause: error });
 }
 
 export class Compute {

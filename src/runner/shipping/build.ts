@@ -4,6 +4,7 @@ import { buildArtifacts } from '../../graph/artifacts/manifest.js';
 import type { TrainingOptions } from '../../graph/options.js';
 import { requireLayout, resolveDropout } from '../options/network.js';
 import { requireTrainingOptions } from '../options/rules.js';
+import { tooLargeError } from '../compute/too-large.js';
 import { ensureWritableFolder, makingFolder, writeFileAtomic } from '../base/files.js';
 
 export interface BuildOptions extends Omit<TrainingOptions, 'dropout'> {
@@ -20,10 +21,13 @@ export interface BuildOptions extends Omit<TrainingOptions, 'dropout'> {
 export async function buildArtifactFiles(options: BuildOptions, folder: string): Promise<string[]> {
   requireTrainingOptions(options);
   const training = { ...options, dropout: resolveDropout(options, requireLayout(options)) };
+  const artifacts = await buildArtifacts(training).catch((error: unknown) => {
+    throw tooLargeError(error, `models for ${options.provider}`) ?? error;
+  });
   return makingFolder(folder, async () => {
     await ensureWritableFolder(folder);
     const files: string[] = [];
-    for (const { name, bytes } of await buildArtifacts(training)) {
+    for (const { name, bytes } of artifacts) {
       const file = path.join(folder, name);
       await writeFileAtomic(file, bytes);
       files.push(file);
