@@ -13,7 +13,7 @@ import { fileError, readWholeFile } from '../base/files.js';
 import { forEachConcurrently } from '../base/concurrently.js';
 import { sha256Of } from '../pretrained/cache.js';
 import { HashCache } from './hash-cache.js';
-import { count, fields, insidePath, oneOf, sha256, ShapeError, text } from './shape.js';
+import { count, fields, insidePath, oneOf, sha256, ShapeError, text } from '../base/shape.js';
 
 const filesAtATime = 8;
 

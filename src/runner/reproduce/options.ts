@@ -2,7 +2,7 @@
 import { unrecordedPixels } from '../options/recorded-pixels.js';
 import type { RunOptions } from '../options/run-options.js';
 import { printable } from '../base/printable.js';
-import type { Check } from './shape.js';
+import type { Check } from '../base/shape.js';
 import {
   count,
   declaredValues,
@@ -18,7 +18,7 @@ import {
   word,
   mapOf,
   sha256,
-} from './shape.js';
+} from '../base/shape.js';
 
 interface OptionRow {
   /** Types alone; `parseRunOptions` knows the ranges. */

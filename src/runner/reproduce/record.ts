@@ -12,7 +12,7 @@ import { fileError, readText } from '../base/files.js';
 import { dataNow } from './data-place.js';
 import { factTable } from './facts.js';
 import { runOptions } from './options.js';
-import type { Check, Checked } from './shape.js';
+import type { Check, Checked } from '../base/shape.js';
 import {
   count,
   declaredValues,
@@ -30,7 +30,7 @@ import {
   ShapeError,
   text,
   word,
-} from './shape.js';
+} from '../base/shape.js';
 
 export const RECORD = 'run.json';
 export const LISTING = 'data.jsonl';

@@ -1,6 +1,6 @@
 /** Checks of JSON that anybody may have written: every field has the type that it should, or the error says which has not. */
 import path from 'node:path';
-import { printable, printableJson } from '../base/printable.js';
+import { printable, printableJson } from './printable.js';
 
 /** What is wrong and where, as the end of a sentence that begins with the file. */
 export class ShapeError extends Error {
@@ -39,16 +39,14 @@ export const count = check(
 export const sha256 = matching(/^[0-9a-f]{64}$/, 'the 64 hexadecimal digits of a SHA-256');
 /** A file's name without a folder, nothing that leads elsewhere. */
 export const fileName = matching(/^(?!\.\.?$)[^/\\\p{C}]{1,255}$/u, 'the name of a file in the same folder');
-/** A file's path inside a folder, with `/` between names. */
-export const insidePath = check(
-  (value): value is string =>
-    typeof value === 'string' &&
-    /^[^\0]+$/.test(value) &&
-    !path.posix.isAbsolute(value) &&
-    !path.win32.isAbsolute(value) &&
-    !value.split(/[/\\]/).includes('..'),
-  'a path that stays inside its folder',
-);
+/** Whether a text is a file's path inside a folder, with `/` between names. */
+export const isInsidePath = (value: unknown): value is string =>
+  typeof value === 'string' &&
+  /^[^\0]+$/.test(value) &&
+  !path.posix.isAbsolute(value) &&
+  !path.win32.isAbsolute(value) &&
+  !value.split(/[/\\]/).includes('..');
+export const insidePath = check(isInsidePath, 'a path that stays inside its folder');
 export const pathText = matching(/^[^\0]+$/, 'a path');
 
 export const oneOf = <T extends string>(...known: T[]): Check<T> =>
