@@ -1,9 +1,10 @@
 /** The work that the decoding threads share: they take image after image off one list, until it is done. */
 import type { Squares } from '../../graph/preprocessing.js';
 import { UserError } from '../base/errors.js';
-import { decodeImage, flipHorizontally } from './decode.js';
+import { decodeImage } from './decode.js';
 import { requireModest } from './header.js';
 import { BadImageError, readImageBytes } from './image-file.js';
+import { flipHorizontally } from './mirror.js';
 
 export interface DecodeTask {
   /** Each a file to decode, or pixels [imageSize, imageSize, 3] that were decoded before. */

@@ -33,18 +33,3 @@ export async function decodeImage(path: string, squares: Squares, given?: Uint8A
     throw await decodeError(path, error, bytes);
   }
 }
-
-/** Mirrors an image [size, size, 3] left to right, in place. */
-export function flipHorizontally(pixels: Uint8Array, size: number): void {
-  for (let row = 0; row < size; row++) {
-    let left = row * size * 3;
-    let right = left + (size - 1) * 3;
-    for (; left < right; left += 3, right -= 3) {
-      for (let channel = 0; channel < 3; channel++) {
-        const value = pixels[left + channel]!;
-        pixels[left + channel] = pixels[right + channel]!;
-        pixels[right + channel] = value;
-      }
-    }
-  }
-}

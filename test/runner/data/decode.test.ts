@@ -1,12 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import fc from 'fast-check';
 import type { Sharp } from 'sharp';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Philox } from '../../../src/graph/state/philox.js';
 import { wholeSquares } from '../../../src/graph/preprocessing.js';
-import { decodeImage, flipHorizontally } from '../../../src/runner/data/decode.js';
+import { decodeImage } from '../../../src/runner/data/decode.js';
 import { requireModest } from '../../../src/runner/data/header.js';
 import { BadImageError } from '../../../src/runner/data/image-file.js';
 import { pattern, temporaryFolder, truncated, writeFiles } from './images.js';
@@ -241,28 +240,6 @@ describe('requireModest', () => {
     await requireModest(at('huge.jpg'));
     await expect(requireModest(at('huge-progressive.jpg'))).rejects.toThrow(
       '10000 x 10000 pixels as progressive jpeg take 600 MB',
-    );
-  });
-});
-
-describe('flipHorizontally', () => {
-  it('mirrors every row, and twice is nothing', () => {
-    const square = fc.integer({ min: 1, max: 9 }).chain((size) => {
-      const length = size * size * 3;
-      return fc.tuple(fc.constant(size), fc.uint8Array({ minLength: length, maxLength: length }));
-    });
-    fc.assert(
-      fc.property(square, ([size, pixels]) => {
-        const flipped = pixels.slice();
-        flipHorizontally(flipped, size);
-        for (let y = 0; y < size; y++) {
-          for (let x = 0; x < size; x++) {
-            expect(pixel(flipped, size, x, y)).toEqual(pixel(pixels, size, size - 1 - x, y));
-          }
-        }
-        flipHorizontally(flipped, size);
-        expect(flipped).toEqual(pixels);
-      }),
     );
   });
 });
