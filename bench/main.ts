@@ -14,6 +14,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   many: async () => (await import('./many/main.js')).benchMany,
   models: async () => (await import('./models/main.js')).benchModels,
   modules: async () => (await import('./modules/main.js')).benchModules,
+  pack: async () => (await import('./pack/main.js')).benchPack,
   precision: async () => (await import('./precision/main.js')).benchPrecision,
   reproduce: async () => (await import('./reproduce/main.js')).benchReproduce,
   step: async () => (await import('./step/main.js')).benchStep,

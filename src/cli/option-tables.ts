@@ -155,7 +155,7 @@ export const imageReading = {
 
 export const dataPath = required(
   'dir',
-  'folder with train/CLASS/* and val/CLASS/* (or valid, validation, test, or query and gallery), CUB-200-2011, CARS-196 or Stanford Online Products, or a .csv manifest',
+  'folder with train/CLASS/* and val/CLASS/* (or valid, validation, test, or query and gallery), CUB-200-2011, CARS-196 or Stanford Online Products, a .csv manifest, or what dws pack has made',
   path,
 );
 

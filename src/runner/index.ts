@@ -61,6 +61,8 @@ export { openWeights } from './weights/open-weights.js';
 export type { WeightFile, WeightTensor } from './weights/weight-file.js';
 export type { TrainEvent, TrainHooks, TrainResult } from './training/events.js';
 export type { TrainOptions } from './options/train-options.js';
+export type { PackedData, PackHooks, PackOptions } from './jobs/pack-data.js';
+export { packData } from './jobs/pack-data.js';
 export { train } from './jobs/train.js';
 export type { TrainingForecast } from './jobs/plan-training.js';
 export { planTraining } from './jobs/plan-training.js';

@@ -3,6 +3,7 @@ import { iconPackages } from './icons.js';
 import { images } from './images.js';
 import { lists } from './lists.js';
 import { namesTarget } from './names.js';
+import { packs } from './packs.js';
 import { records } from './records.js';
 import { runs } from './runs.js';
 import { web } from './web.js';
@@ -15,6 +16,7 @@ export const targets: readonly Target[] = [
   ...runs,
   ...records,
   ...lists,
+  packs,
   ...web,
   ...iconPackages,
   ...images,

@@ -28,7 +28,8 @@ export const temporaryName = (path: string): string => `${path}.${randomBytes(6)
 /** Bytes a single write: the system call takes less than 2 GiB, and between writes the event loop turns. */
 const WRITE_BYTES = 64 * 2 ** 20;
 
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+/** Writes bytes where the file stands, all of them. */
+export async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let offset = 0; offset < chunk.length;) {
     const { bytesWritten } = await file.write(chunk, offset, Math.min(WRITE_BYTES, chunk.length - offset));
     offset += bytesWritten;
@@ -96,6 +97,35 @@ export async function writeOwnFile(
     }
     await beforeRename?.(temporary);
   });
+}
+
+/**
+ * Makes a file by `fill`, which may take long and go to and fro in it: it gets its name when it is whole, and leaves nothing before.
+ *
+ * @throws UserError naming the path and the reason; what `fill` throws when `signal` is aborted
+ */
+export async function writeFileBy(
+  path: string,
+  fill: (file: FileHandle) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
+  let stopped: unknown;
+  try {
+    await replaceFile(path, async (temporary) => {
+      const file = await open(temporary, 'wx');
+      try {
+        await fill(file);
+        await file.sync();
+      } catch (error) {
+        if (signal?.aborted) stopped = error;
+        throw error;
+      } finally {
+        await file.close();
+      }
+    });
+  } catch (error) {
+    throw stopped ?? error;
+  }
 }
 
 /**

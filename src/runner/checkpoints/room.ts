@@ -1,4 +1,4 @@
-/** Whether a disk has room for a run's checkpoints. */
+/** Whether a disk has room for a run's checkpoints, and for other large files. */
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -40,15 +40,20 @@ async function spaceOf(folder: string): Promise<{ forAll: number; forRoot: numbe
 /** Bytes that are free in a folder, which need not be there yet, as `df` tells; undefined where the file system does not tell. */
 export const freeBytes = async (folder: string): Promise<number | undefined> => (await spaceOf(folder))?.forAll;
 
-/** @throws UserError when not even one checkpoint can be written to the folder */
-export async function requireRoom(folder: string, bytes: number): Promise<void> {
+/** `12.3 MB, and its disk has 4.5 MB left`, where a folder's disk has less than the bytes; undefined where it has, or does not tell. */
+export async function lackOfRoom(folder: string, bytes: number): Promise<string | undefined> {
   const space = await spaceOf(folder);
-  if (!space) return;
+  if (!space) return undefined;
   // Root may be let into what is kept for it, or not, in a container.
   const free = process.geteuid?.() === 0 ? space.forRoot : space.forAll;
-  if (free >= bytes) return;
+  return free >= bytes ? undefined : `${megabytes(bytes)}, and its disk has ${megabytes(free)} left`;
+}
+
+/** @throws UserError when not even one checkpoint can be written to the folder */
+export async function requireRoom(folder: string, bytes: number): Promise<void> {
+  const lack = await lackOfRoom(folder, bytes);
+  if (lack === undefined) return;
   throw new UserError(
-    `can't write checkpoints to ${folder}: one takes ${megabytes(bytes)}, and its disk has ${megabytes(free)} left; ` +
-      `free some space or choose another folder with --out.`,
+    `can't write checkpoints to ${folder}: one takes ${lack}; free some space or choose another folder with --out.`,
   );
 }

@@ -5,6 +5,7 @@ import { printableName } from '../base/printable-name.js';
 import { UserError } from '../base/errors.js';
 import type { ImageRole, ImageSet, Refuse, Split } from '../data/folder.js';
 import { keepImages } from '../data/folder.js';
+import { isPackFile } from '../data/pack-file.js';
 import type { PassedOver } from '../data/passed-over.js';
 import { ofOtherSplit } from '../data/passed-over.js';
 import { knownWords, splitOfWord } from '../data/split-names.js';
@@ -187,7 +188,7 @@ function unused({ entries, valWord }: Manifest, file: string): PassedOver[] {
 export const manifest: DataFormat = {
   name: 'a manifest',
   layout: `a .csv file with the first line ${header}, and paths relative to it`,
-  recognize: (place) => !place.isFolder && /\.(csv|tsv)$/i.test(place.path),
+  recognize: async (place) => !place.isFolder && /\.(csv|tsv)$/i.test(place.path) && !(await isPackFile(place.path)),
   async open({ path: file }, split, options) {
     const read = readEntries(file, await readText(file), options.refuse);
     const { entries, valWord } = read;

@@ -5,6 +5,7 @@ import { UserError } from '../base/errors.js';
 import { listSome } from '../base/list-some.js';
 import { imageExtensions } from './image-formats.js';
 import { findBelow, holdsImage, isFolder, listFolder, whyPassedOver } from './listing.js';
+import type { Pack } from './pack-file.js';
 import type { PassedOver } from './passed-over.js';
 import { besideTheSplits, hidden, inNoClass, isHiddenName, ofOtherSplit, passedOverLines } from './passed-over.js';
 import type { Split } from './split-names.js';
@@ -31,6 +32,8 @@ export interface ImageSet {
   roles?: ImageRole[];
   /** What lies between the images and is not used. */
   passedOver?: PassedOver[];
+  /** What the images are read from, where that is no folder: their paths lead into it. */
+  pack?: Pack;
 }
 
 /** Hears of what keeps data from being used though it can be listed. By default, the error is thrown. */

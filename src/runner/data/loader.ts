@@ -1,4 +1,4 @@
-/** Decodes lists of image files in worker threads. */
+/** Decodes lists of image files in worker threads, or reads them from a pack. */
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
@@ -7,6 +7,10 @@ import { workerFile } from '../base/worker-file.js';
 import type { Squares } from '../../graph/preprocessing.js';
 import { wholeSquares } from '../../graph/preprocessing.js';
 import { BadImageError } from './image-file.js';
+import type { Pack, PlacedImage } from './pack-file.js';
+import { flipHorizontally } from './mirror.js';
+import { requirePackedSquares } from './pack-file.js';
+import { PackReader } from './pack-reader.js';
 import type { DecodeFailure, DecodeTask } from './decode-task.js';
 import { runDecodeTask } from './decode-task.js';
 
@@ -20,6 +24,8 @@ export interface ImageLoaderOptions
   workers: number;
   /** `ram` keeps every decoded image (unflipped). */
   cache: 'none' | 'ram';
+  /** Where the images lie decoded, in these squares; then there are no threads. */
+  pack?: Pack;
 }
 
 /** An image that can't be read, and why. */
@@ -56,18 +62,23 @@ export class ImageLoader {
   private readonly giveUp = new Set<(error: Error) => void>();
   // V8 does not count shared memory when it decides to collect garbage: buffers are used again instead.
   private readonly spare: SharedArrayBuffer[] = [];
+  private readonly packed: PackReader | undefined;
   private closed = false;
   /** Why there are fewer threads than there should be. */
   private lost: UserError | undefined;
 
   private readonly squares: Squares;
 
+  /** @throws UserError for a pack of other squares */
   constructor(private readonly options: ImageLoaderOptions) {
     const { imageSize, resizeTo = imageSize, resize, filter = 'triangle' } = options;
     this.squares = { imageSize, resizeTo, resize, filter };
     this.imageBytes = imageSize ** 2 * 3;
     this.cache = options.cache === 'ram' ? new Map() : undefined;
-    if (options.workers > 0) {
+    if (options.pack) {
+      requirePackedSquares(options.pack, this.squares);
+      this.packed = new PackReader(options.pack);
+    } else if (options.workers > 0) {
       this.pool = new Piscina({
         filename: fileURLToPath(workerFile('data/decode-worker')),
         minThreads: options.workers,
@@ -89,6 +100,7 @@ export class ImageLoader {
   async decode(paths: readonly string[], flips?: ArrayLike<number>): Promise<Uint8Array> {
     const length = paths.length * this.imageBytes;
     const { cache } = this;
+    if (this.packed && !cache) return this.readPacked(this.packed, paths, flips);
     // No wait when all is cached: the work has to be posted before this returns.
     if (cache && paths.some((path) => !cache.has(path))) throwFirst(await this.keep(paths, cache));
     const scratch = this.takeScratch(length);
@@ -112,10 +124,29 @@ export class ImageLoader {
    */
   async check(paths: readonly string[]): Promise<BadImage[]> {
     if (this.cache !== undefined) return this.keep(paths, this.cache);
+    if (this.packed) {
+      const { placed, bad } = this.inPack(paths);
+      await this.packed.verify(placed);
+      return bad;
+    }
     const scratch = this.takeScratch(paths.length * checkSize ** 2 * 3);
     const bad = await this.fill(paths, scratch, { squares: wholeSquares(checkSize, this.squares.resize), probe: true });
     this.spare.push(scratch);
     return bad;
+  }
+
+  /**
+   * Decodes images, and tells of those that can't be; all in memory at once, as `check` would judge them.
+   *
+   * @returns RGB, uint8, [paths, imageSize, imageSize, 3], with anything in the places of the bad ones
+   */
+  async decodeGood(paths: readonly string[]): Promise<{ pixels: Uint8Array; bad: BadImage[] }> {
+    const length = paths.length * this.imageBytes;
+    const scratch = this.takeScratch(length);
+    const bad = await this.fill(paths, scratch, { squares: this.squares, probe: true });
+    const pixels = Uint8Array.from(new Uint8Array(scratch, 0, length));
+    this.spare.push(scratch);
+    return { pixels, bad };
   }
 
   /**
@@ -141,8 +172,36 @@ export class ImageLoader {
     for (const next of this.running.keys()) Atomics.store(next, 0, stop);
     await Promise.allSettled(this.running.values());
     this.cache?.clear();
+    await this.packed?.close();
     const destroyed = this.pool?.destroy();
     if (!this.lost) await destroyed;
+  }
+
+  private inPack(paths: readonly string[]) {
+    const { images } = this.options.pack!;
+    const found = paths.map((path) => images.get(path) ?? { path, reason: 'it is not in the pack' });
+    const bad = found.flatMap((image, i) => ('reason' in image ? [{ path: paths[i]!, reason: image.reason }] : []));
+    return { placed: found.filter(isPlaced), bad };
+  }
+
+  private async readPacked(
+    packed: PackReader,
+    paths: readonly string[],
+    flips?: ArrayLike<number>,
+  ): Promise<Uint8Array> {
+    if (this.closed) throw new Error('the image loader is closed');
+    const { placed, bad } = this.inPack(paths);
+    throwFirst(bad);
+    const pixels = new Uint8Array(paths.length * this.imageBytes);
+    await packed.read(placed, pixels);
+    for (const index of paths.keys()) {
+      if (flips?.[index]) flipHorizontally(this.imageOf(pixels, index), this.options.imageSize);
+    }
+    return pixels;
+  }
+
+  private imageOf(pixels: Uint8Array, index: number): Uint8Array {
+    return pixels.subarray(index * this.imageBytes, (index + 1) * this.imageBytes);
   }
 
   /** Lets the threads decode `sources` into `out`; returns the files that failed, in the order of `sources`. */
@@ -190,12 +249,24 @@ export class ImageLoader {
   /** Decodes what is not in the cache yet into it. */
   private async keep(paths: readonly string[], cache: Map<string, Uint8Array>): Promise<BadImage[]> {
     const missing = [...new Set(paths)].filter((path) => !cache.has(path));
+    if (this.packed) return this.keepPacked(this.packed, missing, cache);
     const out = new SharedArrayBuffer(missing.length * this.imageBytes);
     const bad = await this.fill(missing, out, { squares: this.squares, probe: true });
     const failed = new Set(bad.map(({ path }) => path));
     for (const [index, path] of missing.entries()) {
       if (!failed.has(path)) cache.set(path, new Uint8Array(out, index * this.imageBytes, this.imageBytes));
     }
+    return bad;
+  }
+
+  /** The same for a pack. */
+  private async keepPacked(packed: PackReader, missing: readonly string[], cache: Map<string, Uint8Array>) {
+    const { placed, bad } = this.inPack(missing);
+    const pixels = new Uint8Array(new SharedArrayBuffer(placed.length * this.imageBytes));
+    await packed.read(placed, pixels);
+    const unread = new Set(bad.map(({ path }) => path));
+    const good = missing.filter((path) => !unread.has(path));
+    for (const [index, path] of good.entries()) cache.set(path, this.imageOf(pixels, index));
     return bad;
   }
 
@@ -219,6 +290,8 @@ function explainEnd(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
   throw threadEnded.test(message) ? endedThread(message, error) : error;
 }
+
+const isPlaced = (image: PlacedImage): image is Exclude<PlacedImage, { reason: string }> => !('reason' in image);
 
 function throwFirst([first]: readonly BadImage[]): void {
   if (first) throw new BadImageError(first.path, first.reason);

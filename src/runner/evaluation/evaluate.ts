@@ -140,7 +140,7 @@ export async function evaluate(options: EvaluateOptions, hooks: EvalHooks = {}):
   const { network } = trained;
   const { split, valSplit, workers, skipBad, batchSize, metrics } = given;
   const listed = await openData(dataPath, split, { skipBad, valSplit, valSplitElse: trained.valSplit });
-  const loader = new ImageLoader({ ...squaresOf(trained, given), workers, cache: 'none' });
+  const loader = new ImageLoader({ ...squaresOf(trained, given), workers, cache: 'none', pack: listed.pack });
   const thread = new ComputeThread(given, trained.modules);
   try {
     await holdNetwork(thread, trained);

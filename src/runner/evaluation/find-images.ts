@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { imageExtensions } from '../data/image-formats.js';
+import { isPackFile } from '../data/pack-file.js';
 import { findBelow } from '../data/listing.js';
 import type { PassedOver } from '../data/passed-over.js';
 import { passedOverLines } from '../data/passed-over.js';
@@ -15,7 +16,7 @@ export type OnPassedOver = (folder: string, passedOver: readonly PassedOver[]) =
  * Lists images: files as they are given, whatever their names, and those of folders, at any depth, by their endings, or by their
  * first bytes where these do not tell. In the order given, and by path in a folder.
  *
- * @throws UserError for a path that is not there, and a folder without any image
+ * @throws UserError for a path that is not there, a pack, and a folder without any image
  */
 export async function findImages(paths: readonly string[], onPassedOver?: OnPassedOver): Promise<string[]> {
   const images: string[] = [];
@@ -24,6 +25,11 @@ export async function findImages(paths: readonly string[], onPassedOver?: OnPass
       throw fileError(`can't read ${given}`, error);
     });
     if (!found.isDirectory()) {
+      if (found.isFile() && (await isPackFile(given))) {
+        throw new UserError(
+          `${given} is a pack, of which single images are not taken. Give image files, or a folder of them.`,
+        );
+      }
       images.push(given);
       continue;
     }

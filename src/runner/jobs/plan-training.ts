@@ -149,13 +149,10 @@ const writtenBeside = ({ output: { keep, checkpointEvery } }: TrainingPlan): num
 export async function planPrepared(options: RunOptions, hooks: TrainHooks = {}): Promise<TrainingForecast> {
   const modules = await loadModules(options.modules);
   const plan = blaming(modules, () => parseRunOptions(options, modules));
-  const loader = new ImageLoader({ ...plan.images, cache: 'none' });
   try {
-    return await forecastOf(plan, loader, heard(hooks));
+    return await forecastOf(plan, heard(hooks));
   } catch (error) {
     throw blamed(error, modules.facts) ?? error;
-  } finally {
-    await loader.close();
   }
 }
 
@@ -170,12 +167,26 @@ async function usedSplits(
   return { ...splits, used: { train: usedImages(splits.train, 0), val: usedImages(splits.val, 0) } };
 }
 
-async function forecastOf(plan: TrainingPlan, loader: ImageLoader, hooks: RunHooks): Promise<TrainingForecast> {
+async function forecastOf(plan: TrainingPlan, hooks: RunHooks): Promise<TrainingForecast> {
+  requireProvider(plan.device);
+  const { evalEvery = 1 } = plan.schedule;
+  const listed = await openSplits(plan.data.dataPath, evalEvery !== 0, plan.data);
+  const loader = new ImageLoader({ ...plan.images, cache: 'none', pack: listed.train.pack });
+  try {
+    return await forecastWith(plan, listed, loader, hooks);
+  } finally {
+    await loader.close();
+  }
+}
+
+async function forecastWith(
+  plan: TrainingPlan,
+  listed: { train: ImageSet; val: ImageSet },
+  loader: ImageLoader,
+  hooks: RunHooks,
+): Promise<TrainingForecast> {
   const { data, schedule, output, device, network, weights } = plan;
-  requireProvider(device);
   const { evalEvery = 1 } = schedule;
-  const evaluates = evalEvery !== 0;
-  const listed = await openSplits(data.dataPath, evaluates, data);
   planBatches(listed.train, plan.batches);
   const training = withClasses(plan.graph, listed.train);
   await tryWritableFolder(output.out);

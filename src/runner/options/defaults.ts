@@ -110,6 +110,14 @@ export const evaluateDefaults = {
   ks: defaultKs,
 } as const;
 
+export const packDefaults = {
+  ...imageReading,
+  imageSize: 224,
+  resize: 'stretch',
+  resizeTo: undefined,
+  filter: 'triangle',
+} as const;
+
 export const galleryDefaults = { ...inference, dtype: 'float32', thumbSize: 64, map: true, features: false } as const;
 
 export const reportDefaults = {

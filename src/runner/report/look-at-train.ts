@@ -48,7 +48,7 @@ export async function lookAtTrain(
     Array.from(plan(epoch, step).indices, (place) => set.images[place]!),
   );
   const { workers } = options;
-  const loader = new ImageLoader({ ...preprocessing, workers, cache: 'none' });
+  const loader = new ImageLoader({ ...preprocessing, workers, cache: 'none', pack: set.pack });
   try {
     const bad = await checkImages({ ...set, images: [...new Set(planned.flat())] }, loader);
     const unreadable = new Set(bad.map(({ path }) => path));

@@ -119,7 +119,11 @@ async function drawMap(
   places.forEach((place, row) => rows.set(embeddings.subarray(place * dim, (place + 1) * dim), row * dim));
   const positions = await mapEmbeddings(rows, dim, options, stage('map'));
   const files = places.map((place) => set.images[place]!.path);
-  return { places, positions, sheets: await makeSheets(files, mapSize, options.workers, stage('pictures')) };
+  return {
+    places,
+    positions,
+    sheets: await makeSheets(files, mapSize, { workers: options.workers, pack: set.pack }, stage('pictures')),
+  };
 }
 
 /**
@@ -137,7 +141,7 @@ export async function lookAtVal(
 ): Promise<ValLook> {
   const stage = stages(hooks);
   const { workers, batchSize = defaultEvalBatch, images: most } = options;
-  const loader = new ImageLoader({ ...preprocessing, workers, cache: 'none' });
+  const loader = new ImageLoader({ ...preprocessing, workers, cache: 'none', pack: all.pack });
   try {
     const { set, skipped } = await usableImages(chosenOf(all, most), loader, {
       skipBad: true,
@@ -176,7 +180,7 @@ export async function lookAtVal(
       pictures: await smallPictures(
         shown.map((place) => paths[place]!),
         querySize,
-        workers,
+        { workers, pack: set.pack },
         stage('pictures'),
       ),
       map: await drawMap(searched, set, options, hooks),

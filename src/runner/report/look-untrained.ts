@@ -38,7 +38,7 @@ export async function lookUntrained(
   const { network, preprocessing } = trained;
   const { workers, batchSize = defaultEvalBatch } = options;
   await thread.initialize(metadata.options, metadata.seed);
-  const loader = new ImageLoader({ ...preprocessing, workers, cache: 'none' });
+  const loader = new ImageLoader({ ...preprocessing, workers, cache: 'none', pack: set.pack });
   try {
     const paths = set.images.map(({ path }) => path);
     const labels = Int32Array.from(set.images, ({ label }) => label);

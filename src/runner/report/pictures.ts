@@ -1,6 +1,7 @@
 /** Small images inside of a page. */
 import sharp from 'sharp';
-import { ImageLoader } from '../data/loader.js';
+import type { Pack } from '../data/pack-file.js';
+import { openPictures } from '../data/pictures.js';
 import type { SearchHooks } from '../evaluation/neighbors.js';
 
 const quality = 78;
@@ -13,17 +14,18 @@ const atATime = 64;
 /**
  * Data URLs of small images, each shown whole on white in a square.
  *
+ * @param files that lie in `pack`, where there is one
  * @param size height and width in pixels
  * @throws BadImageError for a file that can't be decoded; the signal's reason when it is aborted
  */
 export async function smallPictures(
   files: readonly string[],
   size: number,
-  workers: number,
+  { workers, pack }: { workers: number; pack: Pack | undefined },
   { onProgress, signal }: SearchHooks = {},
 ): Promise<Map<string, string>> {
   const distinct = [...new Set(files)];
-  const loader = new ImageLoader({ imageSize: size, resize: 'contain', workers, cache: 'none' });
+  const loader = openPictures(size, workers, pack);
   const urls = new Map<string, string>();
   try {
     for (let first = 0; first < distinct.length; first += atATime) {

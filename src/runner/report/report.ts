@@ -44,7 +44,7 @@ async function drawClasses({ checkpoint, data }: RunFiles, workers: number): Pro
       return image ? [[label, image.path] as const] : [];
     }),
   );
-  const urls = await smallPictures([...files.values()], classSize, workers);
+  const urls = await smallPictures([...files.values()], classSize, { workers, pack: data.train!.pack });
   return new Map([...files].map(([label, file]) => [label, urls.get(file)!]));
 }
 

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImageSet } from '../data/folder.js';
+import type { Pack } from '../data/pack-file.js';
 import { printableName } from '../base/printable-name.js';
 import { UserError } from '../base/errors.js';
 import { fileError, readWholeFile } from '../base/files.js';
@@ -39,13 +40,13 @@ export interface ListOptions {
   fresh?: boolean;
 }
 
-type Hash = (file: string) => Promise<string>;
+type Hash = (file: string, set: ImageSet) => Promise<string>;
 
 async function hashSet(set: ImageSet, hash: Hash): Promise<ListedFile[]> {
   const files = new Array<ListedFile>(set.images.length);
   await forEachConcurrently(set.images, filesAtATime, async ({ path: file, label }, index) => {
     const name = path.relative(set.root, file).replaceAll(path.sep, '/');
-    files[index] = { sha256: await hash(file), split: set.split, label, class: set.classes[label]!, path: name };
+    files[index] = { sha256: await hash(file, set), split: set.split, label, class: set.classes[label]!, path: name };
   });
   return files;
 }
@@ -68,8 +69,16 @@ async function hashFile(file: string, cache: HashCache, { signal, fresh }: ListO
   }
 }
 
+/** What a pack has kept of a file. */
+function packedHash(file: string, pack: Pack): string {
+  const image = pack.images.get(file);
+  if (!image || 'reason' in image) throw new UserError(`can't read ${file}: the pack has no such image`);
+  return image.sha256;
+}
+
 /**
- * Hashes the images of both splits.
+ * Hashes the images of both splits; of a pack, the hashes are those of the files that were packed.
+ *
  *
  * @throws UserError when a file can't be read; the signal's reason when it is aborted
  */
@@ -81,8 +90,9 @@ export async function listData(
   const total = train.images.length + val.images.length;
   let done = 0;
   const cache = await HashCache.open([train.root, val.root]);
-  const hash: Hash = async (file) => {
-    const digest = await hashFile(file, cache, options);
+  const hash: Hash = async (file, { pack }) => {
+    const digest = pack ? packedHash(file, pack) : await hashFile(file, cache, options);
+    options.signal?.throwIfAborted();
     options.onProgress?.(++done, total);
     return digest;
   };

@@ -39,7 +39,7 @@ async function dataNow(
   const { dataPath, skipBad } = data;
   const splits = await openSplits(dataPath, schedule.evalEvery !== 0, data);
   if (!skipBad) return listData(splits, listing);
-  const loader = new ImageLoader({ ...images, cache: 'none' });
+  const loader = new ImageLoader({ ...images, cache: 'none', pack: splits.train.pack });
   try {
     const { set: train } = await usableImages(splits.train, loader, { skipBad });
     const { set: val } = await usableImages(splits.val, loader, { skipBad });

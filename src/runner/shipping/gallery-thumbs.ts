@@ -1,7 +1,8 @@
 /** Small images of a gallery, side by side in sheets. */
 import sharp from 'sharp';
 import type { GalleryThumbs } from '../../graph/artifacts/gallery.js';
-import { ImageLoader } from '../data/loader.js';
+import type { Pack } from '../data/pack-file.js';
+import { openPictures } from '../data/pictures.js';
 import type { SearchHooks } from '../evaluation/neighbors.js';
 
 /** Width and height that a sheet has at most: every browser decodes and draws it. */
@@ -25,19 +26,19 @@ export interface Sheets extends GalleryThumbs {
 }
 
 /**
- * @param paths image files, each shown whole on white
+ * @param paths image files, each shown whole on white; in `pack`, where there is one
  * @param size of a thumbnail, in pixels
  * @throws BadImageError for a file that can't be decoded; the signal's reason when it is aborted
  */
 export async function makeSheets(
   paths: readonly string[],
   size: number,
-  workers: number,
+  { workers, pack }: { workers: number; pack?: Pack },
   { onProgress, signal }: SearchHooks = {},
 ): Promise<Sheets> {
   const columns = Math.floor(sheetPixels / size);
   const rows = columns;
-  const loader = new ImageLoader({ imageSize: size, resize: 'contain', workers, cache: 'none' });
+  const loader = openPictures(size, workers, pack);
   const sheets: string[] = [];
   const files: Uint8Array[] = [];
   try {

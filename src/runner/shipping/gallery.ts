@@ -133,10 +133,15 @@ async function writeGallery(
     signal,
   });
   const { dtype, thumbSize, workers } = options;
-  const { files: sheets, ...thumbs } = await makeSheets(paths, thumbSize, workers, {
-    onProgress: stage('thumbs'),
-    signal,
-  });
+  const { files: sheets, ...thumbs } = await makeSheets(
+    paths,
+    thumbSize,
+    { workers },
+    {
+      onProgress: stage('thumbs'),
+      signal,
+    },
+  );
   const map = options.map
     ? await mapEmbeddings(embeddings, dim, options, { onProgress: stage('map'), signal })
     : undefined;

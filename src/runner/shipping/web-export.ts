@@ -11,6 +11,7 @@ import type { ImageSet } from '../data/folder.js';
 import { ImageLoader } from '../data/loader.js';
 import { imageMetadata } from './image-metadata.js';
 import { openData } from '../data-sets/open-data.js';
+import { UserError } from '../base/errors.js';
 import { makingFolder, writeOwnFile } from '../base/files.js';
 import type { TrainedNetwork } from '../checkpoints/trained-network.js';
 import type { WithDefaults } from '../options/defaults.js';
@@ -127,6 +128,11 @@ async function validationImages(
   { onProgress, signal }: WebExportHooks,
 ): Promise<ImageSet> {
   const listed = await openData(dataPath, 'val', { valSplitElse: valSplit });
+  if (listed.pack) {
+    throw new UserError(
+      `--data-path ${dataPath}: a page gives the model whole images, and a pack holds squares. Give what was packed.`,
+    );
+  }
   const loader = new ImageLoader({ ...preprocessing, workers, cache: 'none' });
   try {
     const { set } = await usableImages(listed, loader, {

@@ -16,11 +16,11 @@ async function digest(file: string): Promise<string> {
 /**
  * Finds files of the same bytes. Only files of a size that another one has are read.
  *
- * @param files one entry a file; `bytes` is its size
+ * @param files one entry a file; `bytes` is its size, `sha256` its content where that is known
  * @returns groups of two or more
  * @throws UserError when a file cannot be read any more
  */
-export async function findDuplicates<T extends { path: string; bytes: number }>(
+export async function findDuplicates<T extends { path: string; bytes: number; sha256?: string }>(
   files: readonly T[],
   onProgress?: (done: number, total: number) => void,
 ): Promise<T[][]> {
@@ -31,7 +31,7 @@ export async function findDuplicates<T extends { path: string; bytes: number }>(
   for (const group of candidates) {
     const hashed: { file: T; hash: string }[] = [];
     for (const file of group) {
-      hashed.push({ file, hash: await digest(file.path) });
+      hashed.push({ file, hash: file.sha256 ?? (await digest(file.path)) });
       onProgress?.(++done, total);
     }
     const same = [...groupBy(hashed, ({ hash }) => hash).values()].filter((members) => members.length > 1);

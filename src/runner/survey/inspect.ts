@@ -7,6 +7,7 @@ import type { ImageHeader } from '../data/header.js';
 import { readHeader } from '../data/header.js';
 import { BadImageError } from '../data/image-file.js';
 import { hasEndingOf } from '../data/image-formats.js';
+import type { Pack } from '../data/pack-file.js';
 import { isPrintable } from '../base/printable-name.js';
 
 export interface ImageFacts {
@@ -17,6 +18,8 @@ export interface ImageFacts {
   height: number;
   /** Keys of `unusual`. */
   unusual: Unusual[];
+  /** Of the file, where it is known already. */
+  sha256?: string;
 }
 
 /** 64 megapixels decode slowly; more than most cameras make. */
@@ -66,6 +69,17 @@ const kindsOf = (header: ImageHeader, file: string) =>
   (Object.entries(oddities) as [Unusual, Oddity][])
     .filter(([, { holds }]) => holds(header, file))
     .map(([kind]) => kind);
+
+/** What was found when the images were packed, of those that could be read; as `inspectImages`. */
+export const packedFacts = (pack: Pack, paths: readonly string[]): ImageFacts[] =>
+  paths.flatMap((file) => {
+    const image = pack.images.get(file);
+    if (!image || 'reason' in image) return [];
+    const { bytes, width, height, unusual, sha256 } = image;
+    return [{ path: file, bytes, width, height, unusual: unusual.filter(isUnusual), sha256 }];
+  });
+
+const isUnusual = (kind: string): kind is Unusual => Object.hasOwn(oddities, kind);
 
 /** Headers that are read at the same time. */
 const headersAtOnce = 8;

@@ -1,4 +1,5 @@
 /** What a training would meet in its data, found before it begins. */
+import { wholeSquares } from '../../graph/preprocessing.js';
 import { UserError } from '../base/errors.js';
 import type { BadKind } from './bad-kinds.js';
 import { badKind } from './bad-kinds.js';
@@ -12,7 +13,7 @@ import type { PassedOver } from '../data/passed-over.js';
 import type { SearchCounts } from '../data/search-sets.js';
 import { countSearch, searchSets } from '../data/search-sets.js';
 import type { ImageFacts, Unusual } from './inspect.js';
-import { inspectImages } from './inspect.js';
+import { inspectImages, packedFacts } from './inspect.js';
 import type { BadImage } from '../data/loader.js';
 import { ImageLoader } from '../data/loader.js';
 import type { WithDefaults } from '../options/defaults.js';
@@ -113,20 +114,32 @@ interface Surveyed {
   stops: string[];
 }
 
+async function badImages(
+  set: ImageSet,
+  { workers }: AllSurveyOptions,
+  onProgress: (done: number, total: number) => void,
+): Promise<BadImage[]> {
+  const { pack } = set;
+  const squares = pack?.squares ?? wholeSquares(1, 'stretch');
+  const loader = new ImageLoader({ ...squares, workers, cache: 'none', pack });
+  try {
+    return await checkImages(set, loader, onProgress);
+  } finally {
+    await loader.close();
+  }
+}
+
 async function surveySplit(
   set: ImageSet,
-  loader: ImageLoader,
   options: AllSurveyOptions,
   progress: (stage: SurveyStage) => (done: number, total: number) => void,
 ): Promise<Surveyed> {
-  const { root, split, classes } = set;
-  const bad = await checkImages(set, loader, progress('check'));
+  const { root, split, classes, pack } = set;
+  const bad = await badImages(set, options, progress('check'));
   const badPaths = new Set(bad.map(({ path }) => path));
   const readable = keepImages(set, ({ path }) => !badPaths.has(path));
-  const found = await inspectImages(
-    readable.images.map(({ path }) => path),
-    progress('headers'),
-  );
+  const paths = readable.images.map(({ path }) => path);
+  const found = pack ? packedFacts(pack, paths) : await inspectImages(paths, progress('headers'));
 
   const sizes = classSizes(readable);
   const stops: (string | undefined)[] = [];
@@ -193,22 +206,17 @@ export async function surveyData(dataPath: string, given: SurveyOptions = {}, on
   const stops: string[][] = [];
   const refusals: string[] = [];
   const refuse = ({ message }: UserError) => void refusals.push(message);
-  const loader = new ImageLoader({ imageSize: 1, resize: 'stretch', workers: options.workers, cache: 'none' });
-  try {
-    for (const split of wanted) {
-      // Files that are listed but missing are bad images here, all of them told.
-      const set = await openData(dataPath, split, { skipBad: true, valSplit, refuse }).catch((error: unknown) => {
-        if (!(error instanceof UserError)) throw error;
-        refuse(error);
-      });
-      if (!set) continue;
-      const surveyed = await surveySplit(set, loader, options, progress);
-      survey.splits[split] = surveyed.survey;
-      stops.push(surveyed.stops);
-      facts.push(surveyed.facts);
-    }
-  } finally {
-    await loader.close();
+  for (const split of wanted) {
+    // Files that are listed but missing are bad images here, all of them told.
+    const set = await openData(dataPath, split, { skipBad: true, valSplit, refuse }).catch((error: unknown) => {
+      if (!(error instanceof UserError)) throw error;
+      refuse(error);
+    });
+    if (!set) continue;
+    const surveyed = await surveySplit(set, options, progress);
+    survey.splits[split] = surveyed.survey;
+    stops.push(surveyed.stops);
+    facts.push(surveyed.facts);
   }
   if (stops.length === 0) throw new UserError(distinct(refusals).join('\n'));
   survey.stops = distinct([refusals, ...stops].flat());

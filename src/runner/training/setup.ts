@@ -30,6 +30,7 @@ import { listSome } from '../base/list-some.js';
 import type { WriteLock } from '../base/write-lock.js';
 import { ImageLoader } from '../data/loader.js';
 import { openSplits } from '../data-sets/open-data.js';
+import { requirePackedSquares } from '../data/pack-file.js';
 import { passedOverNote } from '../data/passed-over.js';
 import { UserError } from '../base/errors.js';
 import { MetricsWriter } from './metrics-file.js';
@@ -213,6 +214,7 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   const { layout } = plan.network;
   requireProvider(plan.device);
   const listed = await openSplits(data.dataPath, schedule.evalEvery !== 0, data);
+  if (listed.train.pack) requirePackedSquares(listed.train.pack, plan.images);
   planBatches(listed.train, plan.batches);
   const training = withClasses(plan.graph, listed.train);
   const note = (message: string) => hooks.onEvent({ kind: 'note', message });
@@ -256,7 +258,7 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
     const passedOver = passedOverNote(set.passedOver ?? [], set.root);
     if (passedOver !== undefined) note(passedOver);
   }
-  const loader = new ImageLoader(plan.images);
+  const loader = new ImageLoader({ ...plan.images, pack: listed.train.pack });
   closers.push(() => loader.close());
   const { train, val, used } = await checkSplits(listed, loader, data.skipBad, hooks);
   const dropped = plan.batches.smallClasses === 'drop' ? smallClassesOf(train, plan.batches.batchK) : [];

@@ -34,6 +34,7 @@ describe('the command line has the defaults of programs', () => {
     ['report', tables.reportDefaults],
     ['export', { ...tables.webExportDefaults, ...tables.exportDefaults, checkpoint: undefined }],
     ['check', tables.surveyDefaults],
+    ['pack', tables.packDefaults],
     ['verify', { ...tables.verifyDefaults, loss: undefined, sampling: undefined, optimizer: undefined }],
   ])('of dws %s', (name, table) => {
     const command = program.commands.find((one) => one.name() === name)!;

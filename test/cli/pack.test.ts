@@ -1,0 +1,54 @@
+/** `dws pack`, and what takes a pack in place of a folder. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { writeImageFolder } from '../helpers/images.js';
+import { temporaryFolder, writeFiles } from '../runner/data/images.js';
+import { dws } from './dws.js';
+
+const folder = temporaryFolder();
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const at = (...names: string[]) => path.join(folder.path, ...names);
+
+beforeAll(async () => {
+  await writeImageFolder(at('data'));
+  await writeFiles(at('data'), { 'train/train-0/bad\n.png': 'none' });
+});
+
+describe('dws pack', () => {
+  it('stops for what cannot be read, and leaves nothing', async () => {
+    const { code, stderr } = await dws(['pack', at('data'), at('data.pack'), '--image-size', '16']);
+    expect(stderr).toMatch(/^dws: 1 of 25 images in .* cannot be read:\n.*bad\\n\.png: .*\n.*--skip-bad/);
+    expect(code).toBe(1);
+    expect(await readdir(folder.path)).toEqual(['data']);
+  });
+
+  it('says what it has packed, which check then takes', async () => {
+    const packed = await dws(['pack', at('data'), at('data.pack'), '--image-size', '16', '--skip-bad']);
+    expect(packed.stdout).toMatch(
+      /can't be read: .*bad\\n\.png: .*\n.*data\.pack: 24 images of 16 px, 0\.0 MB\n {2}train {2}13 images of 4 classes\n {2}val {4}12 images/,
+    );
+    expect([packed.code, packed.stderr]).toEqual([0, '']);
+    const batch = ['--batch-size', '4', '--batch-k', '2'];
+    const checked = await dws(['check', at('data.pack'), '--skip-bad', ...batch]);
+    expect(checked.stdout).toMatch(
+      /data\.pack: a pack\n[^]*train\/train-0\/bad\\n\.png: [^]*A training would run\.\n$/,
+    );
+    expect(checked.code).toBe(0);
+  });
+
+  it('leaves nothing when it is stopped by Ctrl-C', async () => {
+    const before = await readdir(folder.path);
+    const args = ['pack', at('data'), at('stopped.pack'), '--image-size', '3000', '--skip-bad', '--workers', '1'];
+    const child = spawn(process.execPath, [main, ...args], { stdio: 'ignore' });
+    const ended = once(child, 'close');
+    while ((await readdir(folder.path)).length === before.length && child.exitCode === null) await setTimeout(20);
+    child.kill('SIGINT');
+    expect(await ended).toEqual([130, null]);
+    expect(await readdir(folder.path)).toEqual(before);
+  });
+});
