@@ -1,16 +1,6 @@
 /** The JSON file that `bench/gpu.sh` writes. */
-import type { Check, Checked } from '../../src/runner/reproduce/shape.js';
-import {
-  count,
-  fields,
-  listOf,
-  mapOf,
-  number,
-  oneOf,
-  optional,
-  orNull,
-  text,
-} from '../../src/runner/reproduce/shape.js';
+import type { Check, Checked } from '../../src/runner/base/shape.js';
+import { count, fields, listOf, mapOf, number, oneOf, optional, orNull, text } from '../../src/runner/base/shape.js';
 import { products } from './convolutions.js';
 
 /** What went wrong in place of a part's result. */
