@@ -24,7 +24,7 @@ export interface ImageLoaderOptions
   workers: number;
   /** `ram` keeps every decoded image (unflipped). */
   cache: 'none' | 'ram';
-  /** Where the images lie decoded, in these squares; then there are no threads. */
+  /** Where the images lie decoded, in these squares; then there are no threads. @internal */
   pack?: Pack;
 }
 
