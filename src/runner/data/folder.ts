@@ -32,7 +32,7 @@ export interface ImageSet {
   roles?: ImageRole[];
   /** What lies between the images and is not used. */
   passedOver?: PassedOver[];
-  /** What the images are read from, where that is no folder: their paths lead into it. */
+  /** What the images are read from, where that is no folder: their paths lead into it. @internal */
   pack?: Pack;
 }
 
