@@ -1,4 +1,4 @@
-/** Pixels of a pack, read where they lie into the memory that they are wanted in, and held to their checksums. */
+/** Pixels of a pack, read where they lie into the memory that they are wanted in, and held to their checksums the first time. */
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { forEachConcurrently } from '../base/concurrently.js';
@@ -41,9 +41,12 @@ function stretchesOf(images: readonly Placed[], imageBytes: number): Stretch[] {
 export class PackReader {
   readonly imageBytes: number;
   private opened: Promise<FileHandle> | undefined;
+  /** 1 for what was held to its checksum: a quarter of the time that an image takes. By place. */
+  private readonly isVerified: Uint8Array;
 
   constructor(private readonly pack: Pack) {
     this.imageBytes = packedBytes(pack.squares.imageSize);
+    this.isVerified = new Uint8Array(pack.listed.length);
   }
 
   /**
@@ -85,8 +88,11 @@ export class PackReader {
       done += bytesRead;
     }
     for (const [i, image] of images.entries()) {
-      if (crc32(target.subarray(i * imageBytes, (i + 1) * imageBytes)) === image.crc32) continue;
-      throw packError(pack.file, `is damaged: the checksum of ${printableName(image.path)} is another one`);
+      if (this.isVerified[image.place] === 1) continue;
+      if (crc32(target.subarray(i * imageBytes, (i + 1) * imageBytes)) !== image.crc32) {
+        throw packError(pack.file, `is damaged: the checksum of ${printableName(image.path)} is another one`);
+      }
+      this.isVerified[image.place] = 1;
     }
   }
 
