@@ -11,7 +11,7 @@ const smooth = (nn: Layers): Layers =>
     get(layers, key: keyof Layers) {
       if (key === 'relu') return (x: Parameters<Layers['relu']>[0]) => layers.elementwise('Tanh', x);
       if (key === 'maxPool2d')
-        return (...[x, window]: Parameters<Layers['maxPool2d']>) => layers.avgPool2d(x, { ...window, ceil: undefined });
+        return (...[x, window]: Parameters<Layers['maxPool2d']>) => layers.avgPool2d(x, { ...window, ceil: false });
       return layers[key];
     },
   });
