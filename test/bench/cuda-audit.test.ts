@@ -57,6 +57,15 @@ describe('CUDA has a kernel for every node', () => {
     expect(audited(buildEvalModel(options)).missing).toEqual([]);
   });
 
+  it.each(['alexnet', 'densenet121', 'inception_v3', 'resnet50', 'squeezenet1_1', 'vgg11_bn'])(
+    'of %s in mixed precision, and no step meets a limit that has no reason',
+    (model) => {
+      const { missing, limits } = audited(buildTrainLoop({ ...optionsOf(model), precision: 'fp16' }));
+      expect(missing).toEqual([]);
+      expect(limits.filter((limit) => !Object.hasOwn(accepted, limit))).toEqual([]);
+    },
+  );
+
   it('of Adam, of single steps and updates, and of what evaluations run', () => {
     const options = optionsOf('resnet18');
     const others = [
