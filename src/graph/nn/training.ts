@@ -59,6 +59,9 @@ export class TrainingLayers implements Layers {
     private readonly halves: ParameterSource = source,
   ) {}
 
+  /** No layer. */
+  private readonly sourceFor = (x: Value): ParameterSource => (isHalf(x) ? this.halves : this.source);
+
   scope<T>(name: string, body: () => T): T {
     return this.g.scope(name, body);
   }
@@ -94,10 +97,6 @@ export class TrainingLayers implements Layers {
       }
       return normalized.y;
     });
-  }
-
-  private sourceFor(x: Value): ParameterSource {
-    return isHalf(x) ? this.halves : this.source;
   }
 
   relu(x: Value): Value {
