@@ -10,7 +10,7 @@ const methodsOf = (made: { prototype: object }): string[] => {
 
 /** TypeScript's private methods are methods as well, and others are for this program alone: none of them is for modules. */
 const inside = [
-  ...['reshape', 'node', 'refuse', 'rowOf', 'infer', 'unique', 'widens', 'wideGemm', 'deterministic'],
+  ...['reshape', 'node', 'refuse', 'rowOf', 'infer', 'unique'],
   ...['madeFrom', 'during', 'recorded', 'isRecording', 'isTaken', 'requireOwn', 'closed', 'requireOpen'],
   ...['deterministic', 'widens', 'wideGemm'],
 ];
