@@ -22,7 +22,7 @@ import { areFinite, gradientNorm, skipNotFinite } from '../step/guard.js';
 import { nextScale, scaleIn } from '../step/loss-scale.js';
 import type { Conversions, LoopedStep, State } from '../step/loop.js';
 import { stepLoop } from '../step/loop.js';
-import { backboneFeatures, embed, embedInHalves, embeddingHead, imagesToFeatures } from '../step/network.js';
+import { backboneFeatures, embed, embeddingHead, imagesToFeatures } from '../step/network.js';
 import type { StepOutputs, StepParts } from '../step/step.js';
 import { trainingStep, tupleTensors } from '../step/step.js';
 import { beginUpdate } from '../step/update.js';
@@ -111,8 +111,7 @@ function stepParts(
 ): StepParts {
   return {
     ...{ layout, loss: parts.loss, sampling: parts.sampling, batchK: options.batchK },
-    network: (layers) =>
-      (options.precision === 'fp16' ? embedInHalves : embed)(g, layers, features, options, parts.backbone),
+    network: (layers) => embed(g, layers, features, options, parts.backbone, options.precision),
     mode: {
       provider: options.provider,
       batchNorm: options.freezeBn ? 'running' : 'batch',

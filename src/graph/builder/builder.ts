@@ -15,6 +15,7 @@ import { operators } from '../operators/index.js';
 import type { Operator, TypedShape } from '../operators/operator.js';
 import { requireInputs } from '../operators/operator.js';
 import { requireCountable, TooLargeError } from './too-large.js';
+import { wideGemm, widens } from './wide-gemm.js';
 import type { Precision, Provider } from '../options.js';
 import { Initializers } from './initializers.js';
 import { mayShareMemory } from './shared-memory.js';
@@ -211,8 +212,8 @@ export class GraphBuilder implements Nodes {
     const values =
       type === 'Reshape'
         ? [this.reshape(inputs as Value[], types[0]!)]
-        : type === 'Gemm' && this.widens(inputs)
-          ? [this.wideGemm(row, inputs, attributes, types[0]!)]
+        : type === 'Gemm' && widens(this.provider, this.settings, inputs)
+          ? this.untracked(() => [wideGemm(this, inputs, attributes)])
           : this.node(type, row, inputs, attributes, types);
     if (!this.records) return values;
     const node = { type, scope: this.path, inputs, attributes, outputs: values };
@@ -228,18 +229,6 @@ export class GraphBuilder implements Nodes {
     const [value] = this.node('Reshape', operators.Reshape, [source, target!], {}, [type]);
     this.reshaped.set(value!.name, source);
     return value!;
-  }
-
-  /** ONNX Runtime's CPU provider has a Gemm of float16, which sums in float16 (2048 and 1 are 2048) and takes a hundred times as long. */
-  private widens([x]: readonly (Value | null)[]): boolean {
-    return this.provider === 'cpu' && this.settings.precision === 'fp16' && x?.dtype === 'float16';
-  }
-
-  private wideGemm(row: Operator, inputs: readonly (Value | null)[], attributes: Attributes, type: TypedShape): Value {
-    const cast = (x: Value, to: DType) =>
-      this.node('Cast', operators.Cast, [x], { to }, [{ dtype: to, shape: x.shape }])[0]!;
-    const wide = inputs.map((x) => x && cast(x, 'float32'));
-    return cast(this.node('Gemm', row, wide, attributes, [{ ...type, dtype: 'float32' }])[0]!, type.dtype);
   }
 
   private node(

@@ -1,7 +1,10 @@
 /** Sums that keep their digits. */
 import type { Nodes, Value } from '../onnx/nodes.js';
 
-/** Sums of float16 by way of float32: ONNX Runtime's CPU provider has no other scatter that adds, and it keeps more digits. */
+/**
+ * What sums or scales many values, or has float32 beside it: of float16 by way of float32, which keeps more digits. (ONNX Runtime's CPU
+ * provider has no other scatter that adds, either.)
+ */
 export const inFloat32 = (g: Nodes, x: Value, compute: (x: Value) => Value): Value =>
   x.dtype === 'float32' ? compute(x) : g.op('Cast', [compute(g.op('Cast', [x], { to: 'float32' }))], { to: x.dtype });
 

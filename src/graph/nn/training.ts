@@ -7,6 +7,7 @@ import type { ElementwiseOperator } from './elementwise.js';
 import { elementwise } from './elementwise.js';
 import type { ConvOptions, Layers, LinearOptions, ParameterSource, PoolOptions } from './layers.js';
 import { batchNormParams, convGeometry, convParams, linearParams, poolGeometry } from './layers.js';
+import { inFloat32 } from '../lowerings/sums.js';
 import { add, mul, relu } from '../ops/arithmetic.js';
 import { conv2d } from '../ops/conv.js';
 import type { Dropout } from '../ops/dropout.js';
@@ -14,7 +15,6 @@ import { linear } from '../ops/linear.js';
 import {
   batchNormInFewKernels,
   batchNormFrozen,
-  batchNormOfHalves,
   batchNormTraining,
   bnDefaults,
   renewalFactors,
@@ -38,12 +38,6 @@ export interface TrainingMode {
 }
 
 const isHalf = ({ dtype }: Value): boolean => dtype === 'float16';
-
-/** What sums or scales many values, or has float32 beside it. */
-function throughFloat32(g: GraphBuilder, x: Value, compute: (x: Value) => Value): Value {
-  if (!isHalf(x)) return compute(x);
-  return g.op('Cast', [compute(g.op('Cast', [x], { to: 'float32' }))], { to: 'float16' });
-}
 
 export class TrainingLayers implements Layers {
   /** New running statistics by name, filled as the model is built; none where they are renewed together. */
@@ -82,9 +76,9 @@ export class TrainingLayers implements Layers {
       const path = this.g.path;
       const params = batchNormParams(this.source, path, this.channels(x));
       if (this.mode.batchNorm === 'running')
-        return throughFloat32(this.g, x, (rows) => batchNormFrozen(this.g, rows, params, epsilon));
-      const inFew = this.mode.provider === 'cuda' ? batchNormInFewKernels : batchNormTraining;
-      const normalize = isHalf(x) ? batchNormOfHalves : inFew;
+        return inFloat32(this.g, x, (rows) => batchNormFrozen(this.g, rows, params, epsilon));
+      const inFew = this.mode.provider === 'cuda' || isHalf(x);
+      const normalize = inFew ? batchNormInFewKernels : batchNormTraining;
       const normalized = normalize(this.g, x, params, epsilon);
       const factors = renewalFactors(normalized);
       const running = [
@@ -113,7 +107,7 @@ export class TrainingLayers implements Layers {
 
   dropout(x: Value): Value {
     const { dropout } = this.mode;
-    return dropout ? throughFloat32(this.g, x, (wide) => dropout(this.g, wide)) : x;
+    return dropout ? inFloat32(this.g, x, (wide) => dropout(this.g, wide)) : x;
   }
 
   add(a: Value, b: Value): Value {
@@ -129,11 +123,11 @@ export class TrainingLayers implements Layers {
   }
 
   avgPool2d(x: Value, options: PoolOptions): Value {
-    return throughFloat32(this.g, x, (wide) => avgPool2d(this.g, wide, poolGeometry(options)));
+    return inFloat32(this.g, x, (wide) => avgPool2d(this.g, wide, poolGeometry(options)));
   }
 
   adaptiveAvgPool2d(x: Value, size: number): Value {
-    return throughFloat32(this.g, x, (wide) => adaptiveAvgPool2d(this.g, wide, [size, size]));
+    return inFloat32(this.g, x, (wide) => adaptiveAvgPool2d(this.g, wide, [size, size]));
   }
 
   flatten(x: Value): Value {

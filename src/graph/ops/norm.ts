@@ -104,32 +104,15 @@ export function batchNormTraining(
   return { y, mean, variance, length };
 }
 
-/** What `batchNormInFewKernels` tells of; dx [C, N * H * W]. */
-function slopes(
-  g: GraphBuilder,
-  dy: Value,
-  of: { centered: Value; variance: Value; weight: Value; epsilon: number; length: number },
-): { dx: () => Value; dweight: () => Value; dbias: Value } {
-  const v = asVector(g, g.op('Add', [of.variance, g.scalar(of.epsilon)]));
-  const deviation = g.op('Sqrt', [v]);
-  const d = asVector(g, g.op('ReduceSum', [dy, g.ints([1])]));
-  const s = asVector(g, g.op('ReduceSum', [g.op('Mul', [dy, of.centered]), g.ints([1])]));
-  const dx = () => {
-    const k = g.op('Div', [of.weight, deviation]);
-    const share = g.op('Mul', [k, g.scalar(1 / of.length)]);
-    const ofCentered = g.op('Div', [g.op('Mul', [share, s]), v]);
-    const rest = affine(g, of.centered, ofCentered, g.op('Mul', [share, d]));
-    return g.op('Sub', [g.op('Mul', [dy, asColumn(g, k)]), rest]);
-  };
-  return { dx, dweight: () => g.op('Div', [s, deviation]), dbias: d };
-}
-
 /**
  * The same in two thirds of the launches, for CUDA, where a kernel of one value a channel takes as long as one of thousands: sums in one
  * pass, ONNX's own BatchNormalization of mean and variance, and what the backward pass multiplies channels with, joined.
  *
  * With v = var + eps, k = weight / sqrt(v), s = sum(dy xc) and d = sum(dy): dx = k dy - (k / L) (d + s / v xc); dweight = s / sqrt(v),
  * dbias = d.
+ *
+ * Of float16: statistics and sums in float32, x and y in float16. The backward pass computes xc again, so that nothing of float32 is kept
+ * for it: of the rows, since ONNX Runtime would keep what it finds to be the same.
  */
 export function batchNormInFewKernels(
   g: GraphBuilder,
@@ -137,37 +120,10 @@ export function batchNormInFewKernels(
   { weight, bias }: Pick<BatchNormParams, 'weight' | 'bias'>,
   epsilon: number = bnDefaults.epsilon,
 ): Normalized {
-  const { length, mean, centered, variance, output } = g.untracked(() => {
-    const rows = asRows(g, x);
-    const [channels, length] = rows.shape as [number, number];
-    const mean = g.op('ReduceMean', [rows, g.ints([1])]);
-    const centered = g.op('Sub', [rows, mean]);
-    const variance = g.op('ReduceMean', [g.op('Mul', [centered, centered]), g.ints([1])]);
-    const image = g.op('Reshape', [rows, g.ints([1, channels, length])]);
-    const statistics = [asVector(g, mean), asVector(g, variance)];
-    const y = g.op('BatchNormalization', [image, weight, bias, ...statistics], { epsilon });
-    return { length, mean, centered, variance, output: like(g, y, x.shape) };
-  });
-  const y = g.differentiable([x, weight, bias], output, (gradient) => {
-    const { dx, dweight, dbias } = slopes(g, asRows(g, gradient), { centered, variance, weight, epsilon, length });
-    return [x.tracked ? like(g, dx(), x.shape) : null, dweight(), dbias];
-  });
-  return { y, mean, variance, length };
-}
-
-/**
- * `batchNormInFewKernels` of float16: statistics and sums in float32, x and y in float16. The backward pass computes the centered values
- * again, so that nothing of float32 is kept for it: of the rows, since ONNX Runtime would keep what it finds to be the same.
- */
-export function batchNormOfHalves(
-  g: GraphBuilder,
-  x: Value,
-  { weight, bias }: Pick<BatchNormParams, 'weight' | 'bias'>,
-  epsilon: number = bnDefaults.epsilon,
-): Normalized {
-  const wide = (value: Value) => g.op('Cast', [value], { to: 'float32' });
-  const narrow = (value: Value) => g.op('Cast', [value], { to: 'float16' });
-  const { length, mean, variance, output } = g.untracked(() => {
+  const isHalf = x.dtype === 'float16';
+  const wide = (value: Value) => (isHalf ? g.op('Cast', [value], { to: 'float32' }) : value);
+  const narrow = (value: Value) => (isHalf ? g.op('Cast', [value], { to: 'float16' }) : value);
+  const { length, mean, kept, variance, output } = g.untracked(() => {
     const rows = asRows(g, wide(x));
     const [channels, length] = rows.shape as [number, number];
     const mean = g.op('ReduceMean', [rows, g.ints([1])]);
@@ -176,18 +132,23 @@ export function batchNormOfHalves(
     const image = g.op('Reshape', [rows, g.ints([1, channels, length])]);
     const statistics = [asVector(g, mean), asVector(g, variance)];
     const y = g.op('BatchNormalization', [image, weight, bias, ...statistics], { epsilon });
-    return { length, mean, variance, output: narrow(like(g, y, x.shape)) };
+    return { length, mean, kept: isHalf ? null : centered, variance, output: narrow(like(g, y, x.shape)) };
   });
   const y = g.differentiable([x, weight, bias], output, (gradient) => {
-    const centered = g.op('Sub', [wide(asRows(g, x)), mean]);
-    const { dx, dweight, dbias } = slopes(g, asRows(g, wide(gradient)), {
-      centered,
-      variance,
-      weight,
-      epsilon,
-      length,
-    });
-    return [x.tracked ? narrow(like(g, dx(), x.shape)) : null, dweight(), dbias];
+    const centered = kept ?? g.op('Sub', [wide(asRows(g, x)), mean]);
+    const dy = asRows(g, wide(gradient));
+    const v = asVector(g, g.op('Add', [variance, g.scalar(epsilon)]));
+    const deviation = g.op('Sqrt', [v]);
+    const d = asVector(g, g.op('ReduceSum', [dy, g.ints([1])]));
+    const s = asVector(g, g.op('ReduceSum', [g.op('Mul', [dy, centered]), g.ints([1])]));
+    const dx = () => {
+      const k = g.op('Div', [weight, deviation]);
+      const share = g.op('Mul', [k, g.scalar(1 / length)]);
+      const ofCentered = g.op('Div', [g.op('Mul', [share, s]), v]);
+      const rest = affine(g, centered, ofCentered, g.op('Mul', [share, d]));
+      return narrow(like(g, g.op('Sub', [g.op('Mul', [dy, asColumn(g, k)]), rest]), x.shape));
+    };
+    return [x.tracked ? dx() : null, g.op('Div', [s, deviation]), d];
   });
   return { y, mean, variance, length };
 }

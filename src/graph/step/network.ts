@@ -5,7 +5,7 @@ import type { Backbone } from '../models/backbone.js';
 import { checkedLayers } from '../nn/checked.js';
 import type { Layers } from '../nn/layers.js';
 import { l2Normalize } from '../ops/linear.js';
-import type { NetworkOptions } from '../options.js';
+import type { NetworkOptions, Precision } from '../options.js';
 import type { Normalization } from '../preprocessing.js';
 import { normalizationOf } from '../preprocessing.js';
 import { requireFeatures } from './returned.js';
@@ -53,28 +53,25 @@ export function normalizePlanes(
 /** A backbone's layer among all of a network's. */
 export const backbonePath = (layer: string): string => `base_net.${layer}`;
 
-/** Backbone (`base_net`), linear layer (`dense`) and L2 normalization: feature maps -> [N, embedDim]. */
+/**
+ * Backbone (`base_net`), linear layer (`dense`) and L2 normalization: feature maps -> [N, embedDim].
+ *
+ * @param precision `fp16`: the backbone, of layers that take float16 as well
+ */
 export function embed(
   g: GraphBuilder,
   nn: Layers,
   features: Value,
   options: NetworkOptions,
   backbone: Backbone,
+  precision: Precision = 'fp32',
 ): Value {
-  return embeddingHead(g, nn, backboneFeatures(nn, features, options, backbone), options.embedDim);
-}
-
-/** The same with a backbone in float16. */
-export function embedInHalves(
-  g: GraphBuilder,
-  nn: Layers,
-  features: Value,
-  options: NetworkOptions,
-  backbone: Backbone,
-): Value {
-  const images = g.op('Cast', [features], { to: 'float16' });
-  const hidden = g.op('Cast', [backboneFeatures(nn, images, options, backbone)], { to: 'float32' });
-  return embeddingHead(g, nn, hidden, options.embedDim);
+  const hidden = (images: Value) => backboneFeatures(nn, images, options, backbone);
+  const given =
+    precision === 'fp32'
+      ? hidden(features)
+      : g.op('Cast', [hidden(g.op('Cast', [features], { to: 'float16' }))], { to: 'float32' });
+  return embeddingHead(g, nn, given, options.embedDim);
 }
 
 /** Backbone (`base_net`): feature maps -> [N, featDim]. @throws Error when the images are too small for it */
