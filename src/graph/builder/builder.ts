@@ -212,7 +212,7 @@ export class GraphBuilder implements Nodes {
     const values =
       type === 'Reshape'
         ? [this.reshape(inputs as Value[], types[0]!)]
-        : type === 'Gemm' && widens(this.provider, this.settings, inputs)
+        : type === 'Gemm' && widens(this.provider, this.settings.precision, inputs)
           ? this.untracked(() => [wideGemm(this, inputs, attributes)])
           : this.node(type, row, inputs, attributes, types);
     if (!this.records) return values;

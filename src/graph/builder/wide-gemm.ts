@@ -1,13 +1,12 @@
 /** ONNX Runtime's CPU provider has a Gemm of float16, which sums in float16 (2048 and 1 are 2048) and takes a hundred times as long. */
 import type { Nodes, Value } from '../onnx/nodes.js';
 import type { Attributes } from '../onnx/types.js';
-import type { Provider } from '../options.js';
-import type { BuilderSettings } from './builder.js';
+import type { Precision, Provider } from '../options.js';
 
 type Inputs = readonly (Value | null)[];
 
 /** Whether a Gemm of a training has to go by way of float32. */
-export const widens = (provider: Provider, { precision }: BuilderSettings, [x]: Inputs): boolean =>
+export const widens = (provider: Provider, precision: Precision | undefined, [x]: Inputs): boolean =>
   provider === 'cpu' && precision === 'fp16' && x?.dtype === 'float16';
 
 /** The Gemm in float32, of float16 and to float16. */
