@@ -1,4 +1,5 @@
 /** What a checkpoint records of its run, and whether another run goes on as that one would have. */
+import { unrecorded } from '../options/unrecorded.js';
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { TrainingOptions } from '../../graph/options.js';
@@ -65,9 +66,6 @@ const shown = (value: unknown): string => {
   if (value === undefined) return 'none';
   return printable(typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : String(value));
 };
-
-/** What options are of which a checkpoint says nothing. */
-const unrecorded = { precision: 'fp32', deterministic: false };
 
 /** What `changedOptions` says of images with other names or labels. */
 export const otherImages = 'other training images';

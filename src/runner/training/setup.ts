@@ -118,9 +118,15 @@ function ratesOf({ loss }: Parts, { schedule, modules }: TrainingPlan): Record<s
   );
 }
 
-/** A checkpoint of a training in float32 goes on in mixed precision with the scale that others begin with. */
-function withLossScale(checkpoint: Checkpoint, { scalesLoss }: Parts): Checkpoint {
-  if (!scalesLoss || checkpoint.state[lossScale]) return checkpoint;
+/**
+ * Reads a checkpoint to go on from. One of a training in float32 goes on in mixed precision with the scale that others begin with.
+ *
+ * @throws UserError as `loadCheckpoint`
+ */
+export async function loadToGoOn(path: string, tensors: readonly StateTensor[]): Promise<Checkpoint> {
+  const checkpoint = await loadCheckpoint(path);
+  const isScaled = tensors.some(({ name }) => name === lossScale);
+  if (!isScaled || checkpoint.state[lossScale]) return checkpoint;
   return { ...checkpoint, state: { ...checkpoint.state, [lossScale]: firstScale() } };
 }
 
@@ -231,9 +237,9 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   });
   const { definitions, otherModules } = plan.modules;
   const parts = partsOf(training, definitions);
-  const resumed = resume === undefined ? undefined : withLossScale(await loadCheckpoint(resume), parts);
-  const rates = ratesOf(parts, plan);
   const state = stateTensors(layout, parts);
+  const resumed = resume === undefined ? undefined : await loadToGoOn(resume, state);
+  const rates = ratesOf(parts, plan);
   if (resumed) {
     requireModules(resumed, plan.modules, partKinds, otherModules);
     matchCheckpoint(resumed, { options: training, layout, state });

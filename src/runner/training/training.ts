@@ -1,7 +1,6 @@
 /** What a training does once it is open: steps in ONNX Runtime, evaluations, metrics and checkpoints. */
 import { existsSync } from 'node:fs';
 import { allFinite } from '../base/all-finite.js';
-import { loadCheckpoint } from '../checkpoints/checkpoint.js';
 import { ModuleError } from '../modules/blame.js';
 import { describeSearch } from '../data/search-sets.js';
 import { untilAborted } from '../base/until-aborted.js';
@@ -20,7 +19,7 @@ import { learningRateAt } from './schedule.js';
 import { StepsPerRun } from './steps-per-run.js';
 import type { TrainResult } from './events.js';
 import type { Observers } from './observer.js';
-import { holdState, stepsLeftOut } from './setup.js';
+import { holdState, loadToGoOn, stepsLeftOut } from './setup.js';
 import type { Position, TrainSetup } from './setup.js';
 
 export class Training {
@@ -210,7 +209,7 @@ export class Training {
     const { setup, saved } = this;
     const times = this.rollbacks + 1 - (saved?.rollbacks ?? 0);
     if (setup.plan.guard.nanPolicy !== 'rollback' || !saved || times > maxRollbacks) throw error;
-    const { state, metadata } = await loadCheckpoint(saved.path);
+    const { state, metadata } = await loadToGoOn(saved.path, setup.state);
     await holdState(setup.thread, setup.state, state);
     const { epoch, epochStep, step } = metadata;
     Object.assign(this.position, { epoch, epochStep, step });

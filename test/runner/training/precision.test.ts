@@ -87,6 +87,25 @@ describe('a training in mixed precision', () => {
     );
   });
 
+  it('rolls back to a checkpoint of the other precision', async () => {
+    await trainSmall({ ...run('infinite'), precision: 'fp32', epochs: 1, batchNum: 1, lr: 0, lrBeta: 0 });
+    const { metadata, state } = await loadCheckpoint(checkpointOf('infinite'));
+    // Of each batch that holds one of these, the loss is infinite.
+    state['beta']!.fill(3e38);
+    await saveCheckpoint(at('infinite.safetensors'), {
+      layout: describeNetwork(metadata.options),
+      state,
+      metadata: { ...metadata, epoch: 0, epochStep: 0, step: 1, best: null },
+    });
+    const notes: string[] = [];
+    const training = trainSmall(
+      { ...run('infinite-on'), epochs: 1, nanPolicy: 'rollback', resume: at('infinite.safetensors') },
+      (event) => event.kind === 'note' && notes.push(event.message) < 0,
+    );
+    await expect(training).rejects.toThrow(/the loss of step/);
+    expect(notes.join()).toMatch(/back to step 1, with other random numbers/);
+  });
+
   it('goes on from a checkpoint of the other precision, and says so', async () => {
     await trainSmall({ ...run('wide'), precision: 'fp32', epochs: 1 });
     const on = await trainSmall({ ...run('wide'), epochs: 2, resume: checkpointOf('wide') });
