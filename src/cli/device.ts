@@ -4,11 +4,14 @@ import type { DeviceOptions } from '../runner/options/run-options.js';
 import type { device } from './option-tables.js';
 import type { OptionValues } from './options.js';
 
-type Values = OptionValues<typeof device>;
-type Given = Pick<Values, 'device' | 'gpus' | 'threads'> & Partial<Values>;
+type Chosen = Pick<OptionValues<typeof device>, 'device' | 'gpus'>;
 
-/** @throws UserError when the options contradict each other or ask for more than one GPU */
-export function deviceOptions({ device: name, gpus, ...rest }: Given): DeviceOptions {
+/** Other options stay as they are. @throws UserError when the options contradict each other or ask for more than one GPU */
+export function deviceOptions<Given extends Chosen>({
+  device: name,
+  gpus,
+  ...rest
+}: Given): Omit<Given, keyof Chosen> & Pick<DeviceOptions, 'device' | 'deviceId'> {
   const ids = gpus.split(',').map((id) => id.trim());
   if (gpus.trim() === '') return { ...rest, device: name ?? 'cpu', deviceId: 0 };
   if (!ids.every((id) => /^\d+$/.test(id))) {

@@ -7,10 +7,6 @@ import type { device } from './option-tables.js';
 
 /** @throws UserError as `deviceOptions` */
 export function inferenceOptions<V extends OptionValues<typeof device & typeof backboneModule>>(values: V) {
-  const { device: name, gpus, threads, tf32, gpuMemLimit, deterministic, backbone, ...rest } = values;
-  return {
-    ...rest,
-    ...deviceOptions({ device: name, gpus, threads, tf32, gpuMemLimit, deterministic }),
-    modules: moduleSources({ backbone }),
-  };
+  const { backbone, ...rest } = values;
+  return { ...deviceOptions(rest), modules: moduleSources({ backbone }) };
 }

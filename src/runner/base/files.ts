@@ -37,9 +37,12 @@ export async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<voi
 }
 
 /** Makes what happened to names in `folder` survive a power cut. Windows can't open folders, and its renames are journaled. */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
+export const syncFolder = async (folder: string): Promise<void> =>
+  process.platform === 'win32' ? undefined : syncPath(folder);
+
+/** Waits until what a path names is on the disk. */
+export async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r');
   try {
     await handle.sync();
   } finally {
@@ -70,6 +73,17 @@ function chunksOf(content: FileContent): Iterable<Uint8Array> {
   return whole instanceof Uint8Array ? [whole] : whole;
 }
 
+/** Makes a file that is not there yet, and waits until it is on the disk. */
+async function makeFile(path: string, fill: (file: FileHandle) => Promise<void>): Promise<void> {
+  const file = await open(path, 'wx');
+  try {
+    await fill(file);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 async function writeChunks(file: FileHandle, content: FileContent): Promise<void> {
   for (const chunk of chunksOf(content)) await writeAll(file, chunk);
 }
@@ -88,13 +102,7 @@ export async function writeOwnFile(
   beforeRename?: (temporary: string) => Promise<void>,
 ): Promise<void> {
   await replaceFile(path, async (temporary) => {
-    const file = await open(temporary, 'wx');
-    try {
-      await writeChunks(file, content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await makeFile(temporary, (file) => writeChunks(file, content));
     await beforeRename?.(temporary);
   });
 }
@@ -111,18 +119,12 @@ export async function writeFileBy(
 ): Promise<void> {
   let stopped: unknown;
   try {
-    await replaceFile(path, async (temporary) => {
-      const file = await open(temporary, 'wx');
-      try {
-        await fill(file);
-        await file.sync();
-      } catch (error) {
+    await replaceFile(path, (temporary) =>
+      makeFile(temporary, fill).catch((error: unknown) => {
         if (signal?.aborted) stopped = error;
         throw error;
-      } finally {
-        await file.close();
-      }
-    });
+      }),
+    );
   } catch (error) {
     throw stopped ?? error;
   }

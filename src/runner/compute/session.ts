@@ -9,7 +9,7 @@ import type { Provider } from '../../graph/options.js';
 import { UserError } from '../base/errors.js';
 import type { DeviceOptions } from '../options/run-options.js';
 import { cudaError } from './cuda-words.js';
-import { bindingFolder } from './onnxruntime-folder.js';
+import { bindingFolder, cudaProvider, noCudaProvider } from './onnxruntime-folder.js';
 
 type SessionOptions = InferenceSession.SessionOptions;
 
@@ -17,17 +17,15 @@ const installCuda =
   `Install it with\n  npx dws cuda-install\n` +
   `and put the libraries of that version of CUDA and of cuDNN 9 on the library path (LD_LIBRARY_PATH). dws doctor tells which are found.`;
 
-const cudaLibrary = 'libonnxruntime_providers_cuda.so';
-
 /** Empty files keep the provider from being fetched when dws is installed: see scripts/preinstall.mjs. */
 const hasContent = (file: string): boolean => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
 
 /** Why CUDA can't be there, found out without ONNX Runtime, which only says that it failed to load a shared library. */
 function cudaProblem(): string | undefined {
-  const machine = `${process.platform} ${process.arch}`;
-  if (machine !== 'linux x64') return `onnxruntime-node has a CUDA provider for linux x64 only, this is ${machine}.`;
-  if (hasContent(path.join(bindingFolder, cudaLibrary))) return undefined;
-  return `ONNX Runtime's CUDA provider is not installed (${cudaLibrary} is not beside onnxruntime-node's binding). ${installCuda}`;
+  const nowhere = noCudaProvider();
+  if (nowhere !== undefined) return nowhere;
+  if (hasContent(path.join(bindingFolder, cudaProvider))) return undefined;
+  return `ONNX Runtime's CUDA provider is not installed (${cudaProvider} is not beside onnxruntime-node's binding). ${installCuda}`;
 }
 
 interface ProviderEntry {

@@ -4,13 +4,13 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, cp, mkdir, mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { extract } from 'tar';
 import { UserError } from '../base/errors.js';
-import { fileError, syncFolder, writeOwnFile } from '../base/files.js';
-import { bindingFolder, packageFolder } from '../compute/onnxruntime-folder.js';
+import { fileError, syncFolder, syncPath, writeOwnFile } from '../base/files.js';
+import { bindingFolder, noCudaProvider, packageFolder } from '../compute/onnxruntime-folder.js';
 import type { FetchPackage, PinnedPackage } from '../prepare/packages.js';
 import { cachedPackage, userCacheFolder } from '../prepare/packages.js';
 import { dynamicOf } from './elf.js';
@@ -53,11 +53,9 @@ export interface CudaInstalled {
 }
 
 /** @throws UserError where ONNX Runtime has no provider for CUDA */
-export function requireCudaSystem(platform: string = process.platform, arch: string = process.arch): void {
-  if (platform === 'linux' && arch === 'x64') return;
-  throw new UserError(
-    `dws cuda-install: onnxruntime-node has a CUDA provider for linux x64 only, this is ${platform} ${arch}.`,
-  );
+export function requireCudaSystem(platform?: string, arch?: string): void {
+  const nowhere = noCudaProvider(platform, arch);
+  if (nowhere !== undefined) throw new UserError(`dws cuda-install: ${nowhere}`);
 }
 
 /** The line of the error that has ended a script. */
@@ -131,19 +129,10 @@ async function requireProviderFor(cuda: CudaVersion, folder: string): Promise<vo
   );
 }
 
-async function syncFile(file: string): Promise<void> {
-  const handle = await open(file, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 async function putInPlace(fetched: string, binding: string, { files }: Source, note: ProviderNote): Promise<void> {
   for (const name of files) {
     await chmod(path.join(fetched, name), 0o755);
-    await syncFile(path.join(fetched, name));
+    await syncPath(path.join(fetched, name));
   }
   await mkdir(binding, { recursive: true });
   await rm(path.join(binding, noteFile), { force: true });

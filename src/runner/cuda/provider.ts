@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { packageFolder } from '../compute/onnxruntime-folder.js';
+import { cudaProvider, packageFolder } from '../compute/onnxruntime-folder.js';
 import type { PinnedPackage } from '../prepare/packages.js';
 import type { Dynamic } from './elf.js';
 import { dynamicOf } from './elf.js';
@@ -11,7 +11,7 @@ export const cudaVersions = [12, 13] as const;
 /** Major versions of CUDA that there are providers for. */
 export type CudaVersion = (typeof cudaVersions)[number];
 
-export const providerFile = 'libonnxruntime_providers_cuda.so';
+export const providerFile = cudaProvider;
 /** What the provider needs beside it. */
 export const sharedFile = 'libonnxruntime_providers_shared.so';
 /** onnxruntime-node's script brings this one too; it is not used here. */

@@ -7,9 +7,10 @@ import { workerFile } from '../base/worker-file.js';
 import type { Squares } from '../../graph/preprocessing.js';
 import { wholeSquares } from '../../graph/preprocessing.js';
 import { BadImageError } from './image-file.js';
-import type { Pack, PlacedImage } from './pack-file.js';
+import type { Pack } from './pack-file.js';
 import { flipHorizontally } from './mirror.js';
 import { requirePackedSquares } from './pack-file.js';
+import { isPacked } from './pack-index.js';
 import { PackReader } from './pack-reader.js';
 import type { DecodeFailure, DecodeTask } from './decode-task.js';
 import { runDecodeTask } from './decode-task.js';
@@ -180,8 +181,8 @@ export class ImageLoader {
   private inPack(paths: readonly string[]) {
     const { images } = this.options.pack!;
     const found = paths.map((path) => images.get(path) ?? { path, reason: 'it is not in the pack' });
-    const bad = found.flatMap((image, i) => ('reason' in image ? [{ path: paths[i]!, reason: image.reason }] : []));
-    return { placed: found.filter(isPlaced), bad };
+    const bad = found.flatMap((image, i) => (isPacked(image) ? [] : [{ path: paths[i]!, reason: image.reason }]));
+    return { placed: found.filter(isPacked), bad };
   }
 
   private async readPacked(
@@ -290,8 +291,6 @@ function explainEnd(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
   throw threadEnded.test(message) ? endedThread(message, error) : error;
 }
-
-const isPlaced = (image: PlacedImage): image is Exclude<PlacedImage, { reason: string }> => !('reason' in image);
 
 function throwFirst([first]: readonly BadImage[]): void {
   if (first) throw new BadImageError(first.path, first.reason);

@@ -1,6 +1,7 @@
 /** A pack as it is opened: its index, checked, and the paths that its images have for the rest of the program. */
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../base/errors.js';
 import { fileError, openToRead } from '../base/files.js';
@@ -34,6 +35,13 @@ export const stampOf = async (file: FileHandle): Promise<Stamp> => {
 
 export const isSameStamp = (a: Stamp, b: Stamp): boolean =>
   a.size === b.size && a.mtimeNs === b.mtimeNs && a.ino === b.ino;
+
+/** Whether there is still the file that a pack was opened from. */
+export const isUnchanged = ({ file, stamp }: Pack): Promise<boolean> =>
+  stat(file, { bigint: true }).then(
+    (now) => isSameStamp(now, stamp),
+    () => false,
+  );
 
 /** Whether a file begins as packs do. @throws UserError when it can't be read */
 export async function isPackFile(file: string): Promise<boolean> {

@@ -84,7 +84,8 @@ export interface UnreadImage {
 
 export type IndexedImage = PackedImage | UnreadImage;
 
-export const isPacked = (image: IndexedImage): image is PackedImage => !('reason' in image);
+export const isPacked = <Image extends IndexedImage>(image: Image): image is Exclude<Image, UnreadImage> =>
+  !('reason' in image);
 
 export interface IndexContent {
   squares: Squares;

@@ -9,6 +9,7 @@ import sharp from 'sharp';
 import type { Provider } from '../../graph/options.js';
 import { imageExtensions } from '../data/image-formats.js';
 import { workerFile } from '../base/worker-file.js';
+import { noCudaProvider } from '../compute/onnxruntime-folder.js';
 import { chooseEngine } from '../compute/engines.js';
 import type { CudaSearch } from '../cuda/machine.js';
 import { cudaParts } from '../cuda/machine.js';
@@ -94,7 +95,7 @@ async function device(name: Provider): Promise<Finding> {
 
 /** What CUDA needs, part by part: ONNX Runtime tells the first one that it lacks. Nothing where it has no CUDA provider. */
 export async function cudaFiles(search: CudaSearch = {}): Promise<Finding | undefined> {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
+  if (noCudaProvider() !== undefined) return undefined;
   const parts = await cudaParts(search);
   const lines = parts.map(({ name, file, advice }) => {
     const where = file === undefined ? `${name}: not found` : `${name}: ${file}`;

@@ -89,8 +89,8 @@ function viewOf(
   };
 }
 
-/** Refuses to write over what is no pack: an argument in the wrong place. */
-async function requireReplaceable(file: string, { place }: Everything): Promise<void> {
+/** Where a pack is written, at the end of all links. @throws UserError for what is no pack, an argument in the wrong place */
+async function packTarget(file: string, { place }: Everything): Promise<string> {
   const { target, isFile } = await destinationOf(file).catch((error: unknown) => {
     throw fileError(`can't write ${file}`, error);
   });
@@ -102,6 +102,7 @@ async function requireReplaceable(file: string, { place }: Everything): Promise<
   if (found?.isDirectory()) throw new UserError(`can't write ${file}: it is a folder. Give the name of a file.`);
   const isOther = found !== undefined && (target === place.path || (found.size > 0 && !(await isPackFile(target))));
   if (isOther) throw new UserError(`can't write ${file}: there is a file of that name already, which is no pack.`);
+  return target;
 }
 
 const sha256Of = async (file: string): Promise<string> =>
@@ -197,7 +198,7 @@ export async function packData(
   requireSquares(squares);
   const everything = await openEverything(dataPath, { skipBad });
   if (everything.format === packFormat) throw new UserError(`${dataPath} is a pack already. Give what it was made of.`);
-  await requireReplaceable(file, everything);
+  const target = await packTarget(file, everything);
   const base = baseOf(everything);
   const sets = Object.entries(everything.sets) as [PackedView['name'], ImageSet][];
   const files = [...new Set(sets.flatMap(([, set]) => set.images.map((image) => image.path)))];
@@ -232,7 +233,7 @@ export async function packData(
   try {
     await makingFolder(folder, async () => {
       await ensureWritableFolder(folder);
-      await writeFileBy((await destinationOf(file)).target, fill, hooks.signal);
+      await writeFileBy(target, fill, hooks.signal);
     });
   } finally {
     await loader.close();

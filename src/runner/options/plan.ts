@@ -11,6 +11,7 @@ import { requireLayout, resolveDropout } from './network.js';
 import { publishedFile } from './published.js';
 import { recordedNormalization } from './recorded-pixels.js';
 import { requireRunRules } from './rules.js';
+import { recordedChoices } from './unrecorded.js';
 import type { NanPolicy, PretrainedSource, RunOptions } from './run-options.js';
 
 /** The parts that are options as they were given. */
@@ -110,8 +111,7 @@ function graphOf(
     dropout: resolveDropout(options, layout),
     // Absent when they are off: the checkpoints of other runs say nothing of them.
     ...(clipNorm !== undefined && { clipNorm }),
-    ...(options.precision === 'fp16' && { precision: options.precision }),
-    ...(options.deterministic && { deterministic: true }),
+    ...recordedChoices({ precision: options.precision, deterministic: options.deterministic }),
     ...(nanPolicy === 'skip' && { skipNotFinite: true }),
   };
 }

@@ -1,4 +1,5 @@
 /** What is another thing than it was: options, facts, graphs, data. */
+import { recordedChoices, unrecorded } from '../options/unrecorded.js';
 import { recordedNormalization, recordedPixels, toldPixels } from '../options/recorded-pixels.js';
 import { differingOptions } from '../options/shown-options.js';
 import { recordedModules } from '../checkpoints/own-parts.js';
@@ -66,8 +67,7 @@ function asRecorded({ options }: Segment): Values {
   const named = {
     provider: device,
     nanPolicy: nanPolicy === 'stop' ? undefined : nanPolicy,
-    precision: precision === 'fp32' ? undefined : precision,
-    deterministic: deterministic || undefined,
+    ...recordedChoices({ precision, deterministic }),
   };
   return { ...rest, ...named, ...recordedPixels(options), ...recordedNormalization(options) };
 }
@@ -87,8 +87,7 @@ const ofModule: Record<PartKind, readonly string[]> = {
 const leftOut = new Set([
   'clipNorm',
   'nanPolicy',
-  'precision',
-  'deterministic',
+  ...Object.keys(unrecorded),
   'resizeTo',
   'filter',
   'flip',

@@ -8,6 +8,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ImageSet } from '../data/folder.js';
 import type { Pack } from '../data/pack-file.js';
+import { isPacked } from '../data/pack-index.js';
 import { printableName } from '../base/printable-name.js';
 import { UserError } from '../base/errors.js';
 import { fileError, readWholeFile } from '../base/files.js';
@@ -72,7 +73,7 @@ async function hashFile(file: string, cache: HashCache, { signal, fresh }: ListO
 /** What a pack has kept of a file. */
 function packedHash(file: string, pack: Pack): string {
   const image = pack.images.get(file);
-  if (!image || 'reason' in image) throw new UserError(`can't read ${file}: the pack has no such image`);
+  if (!image || !isPacked(image)) throw new UserError(`can't read ${file}: the pack has no such image`);
   return image.sha256;
 }
 

@@ -8,6 +8,7 @@ import { readHeader } from '../data/header.js';
 import { BadImageError } from '../data/image-file.js';
 import { hasEndingOf } from '../data/image-formats.js';
 import type { Pack } from '../data/pack-file.js';
+import { isPacked } from '../data/pack-index.js';
 import { isPrintable } from '../base/printable-name.js';
 
 export interface ImageFacts {
@@ -74,7 +75,7 @@ const kindsOf = (header: ImageHeader, file: string) =>
 export const packedFacts = (pack: Pack, paths: readonly string[]): ImageFacts[] =>
   paths.flatMap((file) => {
     const image = pack.images.get(file);
-    if (!image || 'reason' in image) return [];
+    if (!image || !isPacked(image)) return [];
     const { bytes, width, height, unusual, sha256 } = image;
     return [{ path: file, bytes, width, height, unusual: unusual.filter(isUnusual), sha256 }];
   });

@@ -114,28 +114,14 @@ interface Surveyed {
   stops: string[];
 }
 
-async function badImages(
-  set: ImageSet,
-  { workers }: AllSurveyOptions,
-  onProgress: (done: number, total: number) => void,
-): Promise<BadImage[]> {
-  const { pack } = set;
-  const squares = pack?.squares ?? wholeSquares(1, 'stretch');
-  const loader = new ImageLoader({ ...squares, workers, cache: 'none', pack });
-  try {
-    return await checkImages(set, loader, onProgress);
-  } finally {
-    await loader.close();
-  }
-}
-
 async function surveySplit(
   set: ImageSet,
+  loader: ImageLoader,
   options: AllSurveyOptions,
   progress: (stage: SurveyStage) => (done: number, total: number) => void,
 ): Promise<Surveyed> {
   const { root, split, classes, pack } = set;
-  const bad = await badImages(set, options, progress('check'));
+  const bad = await checkImages(set, loader, progress('check'));
   const badPaths = new Set(bad.map(({ path }) => path));
   const readable = keepImages(set, ({ path }) => !badPaths.has(path));
   const paths = readable.images.map(({ path }) => path);
@@ -206,17 +192,25 @@ export async function surveyData(dataPath: string, given: SurveyOptions = {}, on
   const stops: string[][] = [];
   const refusals: string[] = [];
   const refuse = ({ message }: UserError) => void refusals.push(message);
-  for (const split of wanted) {
-    // Files that are listed but missing are bad images here, all of them told.
-    const set = await openData(dataPath, split, { skipBad: true, valSplit, refuse }).catch((error: unknown) => {
-      if (!(error instanceof UserError)) throw error;
-      refuse(error);
-    });
-    if (!set) continue;
-    const surveyed = await surveySplit(set, options, progress);
-    survey.splits[split] = surveyed.survey;
-    stops.push(surveyed.stops);
-    facts.push(surveyed.facts);
+  let loader: ImageLoader | undefined;
+  try {
+    for (const split of wanted) {
+      // Files that are listed but missing are bad images here, all of them told.
+      const set = await openData(dataPath, split, { skipBad: true, valSplit, refuse }).catch((error: unknown) => {
+        if (!(error instanceof UserError)) throw error;
+        refuse(error);
+      });
+      if (!set) continue;
+      const { pack } = set;
+      const squares = pack?.squares ?? wholeSquares(1, 'stretch');
+      loader ??= new ImageLoader({ ...squares, workers: options.workers, cache: 'none', pack });
+      const surveyed = await surveySplit(set, loader, options, progress);
+      survey.splits[split] = surveyed.survey;
+      stops.push(surveyed.stops);
+      facts.push(surveyed.facts);
+    }
+  } finally {
+    await loader?.close();
   }
   if (stops.length === 0) throw new UserError(distinct(refusals).join('\n'));
   survey.stops = distinct([refusals, ...stops].flat());
