@@ -1,4 +1,5 @@
 /**
+ * npm run bench -- cuda --lacks
  * npm run bench -- cuda [--models resnet18,...] [--optimizers sgd,adam] [--feat-dim 512] [--size 224] [--batch 80] [--tf32 on] [--deterministic] [--precision fp16]
  *
  * Trainings on a pretend device: the stock ONNX Runtime and its real CUDA provider, on libraries of our own in place of CUDA's, cuBLAS's
@@ -19,6 +20,7 @@ import { benchOptions } from '../training.js';
 import type { Counts } from './log.js';
 import { countsAfterMarks, perStep, placements } from './log.js';
 import type { PretendDevice } from './setup.js';
+import { playLacks } from './lacks.js';
 import { setUpPretendDevice } from './setup.js';
 import type { Traced } from './runs.js';
 import { runs } from './runs.js';
@@ -90,8 +92,10 @@ export async function benchCuda(args: string[]): Promise<void> {
       tf32: { type: 'string', default: 'on' },
       deterministic: { type: 'boolean', default: false },
       precision: { type: 'string', default: 'fp32' },
+      lacks: { type: 'boolean', default: false },
     },
   });
+  if (values.lacks) return playLacks();
   const device = await setUpPretendDevice();
   const [batchSize, featDim] = [Number(values.batch), Number(values['feat-dim'])];
   const broken: string[] = [];

@@ -11,7 +11,7 @@ import sharp from 'sharp';
 import { Philox } from '../../src/graph/state/philox.js';
 import { loadCheckpoint } from '../../src/runner/checkpoints/checkpoint.js';
 
-const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const built = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 const classes = 4;
 const imagesOfClass = 3;
@@ -47,6 +47,8 @@ export interface Ended {
 }
 
 export interface Circumstances {
+  /** The built program, where it is not this package's. */
+  program?: string;
   more?: readonly string[];
   env?: Readonly<Record<string, string>>;
   /** A file in place of the pipe that the output goes into. */
@@ -60,7 +62,7 @@ export interface Circumstances {
 export function runSmall(data: string, out: string, given: number | Circumstances = {}): Promise<Ended> {
   const kill: Circumstances['act'] = (child) => void child.kill('SIGKILL');
   const circumstances = typeof given === 'number' ? { after: given, act: kill } : given;
-  const { more = [], env = {}, stdout, after, act }: Circumstances = circumstances;
+  const { program = built, more = [], env = {}, stdout, after, act }: Circumstances = circumstances;
   const output = stdout === undefined ? undefined : openSync(stdout, 'w');
   return new Promise((resolve, reject) => {
     const started = performance.now();

@@ -51,7 +51,14 @@ int __cudaGetKernel(const void **kernel, const void *host) { *kernel = host; ret
 static __thread struct { dim3 grid, block; size_t shared; stream_t stream; } configuration;
 unsigned __cudaPushCallConfiguration(dim3 g, dim3 b, size_t s, stream_t st) { configuration.grid = g; configuration.block = b; configuration.shared = s; configuration.stream = st; return 0; }
 int __cudaPopCallConfiguration(dim3 *g, dim3 *b, size_t *s, void *st) { *g = configuration.grid; *b = configuration.block; *s = configuration.shared; *(stream_t *)st = configuration.stream; return OK; }
+/* PRETEND_CUDA_LAUNCHES: after so many, there is no more memory, as when another program has taken it; an error stays until it is asked for */
+static size_t launches;
+static int last_error;
+static int failed(int e) { last_error = e; return e; }
+static int gone(void) { const char *given = getenv("PRETEND_CUDA_LAUNCHES"); return given && launches > strtoull(given, NULL, 10); }
 static int launch(const void *f, dim3 g, dim3 b) {
+  launches++;
+  if (gone()) return failed(OUT_OF_MEMORY);
   const char *bad = (g.x == 0 || g.y == 0 || g.z == 0 || g.y > 65535 || g.z > 65535 || g.x > 2147483647u || b.x * b.y * b.z == 0 || b.x * b.y * b.z > 1024) ? "\tINVALID" : "";
   pretend_log("kernel\t%s\t%u,%u,%u\t%u%s", name_of(f), g.x, g.y, g.z, b.x * b.y * b.z, bad);
   return OK;
@@ -81,7 +88,7 @@ static size_t used;
 static size_t most(void) { const char *given = getenv("PRETEND_CUDA_BYTES"); return given ? strtoull(given, NULL, 10) : 79ull << 30; }
 int cudaMalloc(void **p, size_t n) {
   pretend_log("malloc\t%zu", n);
-  if (used + n > most() || !(*p = take(n))) return OUT_OF_MEMORY;
+  if (gone() || used + n > most() || !(*p = take(n))) return failed(OUT_OF_MEMORY);
   used += n;
   return OK;
 }
@@ -172,8 +179,8 @@ int cudaEventDestroy() { return OK; }
 int cudaEventRecord() { return OK; }
 int cudaEventSynchronize() { pretend_log("sync_event"); return OK; }
 int cudaEventElapsedTime(float *t) { *t = 0; return OK; }
-int cudaGetLastError(void) { return OK; }
-int cudaPeekAtLastError(void) { return OK; }
+int cudaGetLastError(void) { int e = last_error; last_error = OK; return e; }
+int cudaPeekAtLastError(void) { return last_error; }
 const char *cudaGetErrorString(int e) {
   switch (e) {
     case OUT_OF_MEMORY: return "out of memory";

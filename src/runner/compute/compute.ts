@@ -20,6 +20,7 @@ import type { LoadedModules, ModuleSources } from '../modules/kinds.js';
 import { loadModules } from '../modules/load.js';
 import { cudaError } from './cuda-words.js';
 import type { Engine, EngineSession, HeldTensors, PlainTensors } from './engine.js';
+import { placeOf } from './engine.js';
 import { chooseEngine } from './engines.js';
 import { memoryError } from './out-of-memory.js';
 import { tooLargeError } from './too-large.js';
@@ -88,6 +89,8 @@ export class Compute {
   private readonly built = new Map<GraphName, unknown>();
   private readonly engine: Promise<Engine>;
   private held: Promise<HeldTensors> | undefined;
+  /** The graph that failed while it may have written held tensors, some of them and not others. */
+  private brokenBy: GraphName | undefined;
   private readonly modules: Promise<LoadedModules>;
 
   /** @param modules to load: those that the graphs' options name, each as it was when its run was opened */
@@ -124,6 +127,7 @@ export class Compute {
 
   /** Keeps tensors: they are inputs of every graph that has an input of their name and is run without it. */
   async hold(tensors: PlainTensors): Promise<void> {
+    this.brokenBy = undefined;
     try {
       await (await this.holder()).hold(tensors);
     } catch (error) {
@@ -144,7 +148,8 @@ export class Compute {
   /**
    * Runs an open graph. An output NAME_out is written into the held tensor NAME.
    *
-   * @throws UserError when the device has not enough memory; held tensors are then as before
+   * @throws UserError when the device has not enough memory. On the CPU, held tensors are then as before; on a device they can't be read
+   *   any more, since the state is written by nodes that follow the Loop, one vector after another.
    */
   async run(graph: GraphName, feeds: PlainTensors): Promise<RunResult> {
     const session = this.sessions.get(graph);
@@ -152,6 +157,8 @@ export class Compute {
     const held = await this.holder();
     const started = performance.now();
     const outputs = await session.run(feeds, held).catch(async (error: unknown) => {
+      if (this.device.device !== 'cpu' && session.outputNames.some((name) => placeOf(name, held)))
+        this.brokenBy = graph;
       throw await this.explained(error, graph);
     });
     return { outputs, seconds: (performance.now() - started) / 1000 };
@@ -166,8 +173,9 @@ export class Compute {
     return told instanceof UserError ? told : (blamedNode(error, facts, again) ?? told);
   }
 
-  /** Copies of held float32 tensors. */
+  /** Copies of held float32 tensors. @throws Error after a run on a device that has failed and may have written some of them */
   async read(names: string[]): Promise<Record<string, Float32Array<ArrayBuffer>>> {
+    if (this.brokenBy) throw new Error(`the state on ${this.device.device} is unknown since ${this.brokenBy} failed`);
     return (await this.holder()).read(names);
   }
 

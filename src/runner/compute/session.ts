@@ -10,6 +10,7 @@ import { UserError } from '../base/errors.js';
 import type { DeviceOptions } from '../options/run-options.js';
 import { cudaError } from './cuda-words.js';
 import { bindingFolder, cudaProvider, noCudaProvider } from './onnxruntime-folder.js';
+import { otherVersion, readNote } from './provider-note.js';
 
 type SessionOptions = InferenceSession.SessionOptions;
 
@@ -17,14 +18,16 @@ const installCuda =
   `Install it with\n  npx dws cuda-install\n` +
   `and put the libraries of that version of CUDA and of cuDNN 9 on the library path (LD_LIBRARY_PATH). dws doctor tells which are found.`;
 
-/** Empty files keep the provider from being fetched when dws is installed: see scripts/preinstall.mjs. */
-const hasContent = (file: string): boolean => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
-
 /** Why CUDA can't be there, found out without ONNX Runtime, which only says that it failed to load a shared library. */
 function cudaProblem(): string | undefined {
   const nowhere = noCudaProvider();
   if (nowhere !== undefined) return nowhere;
-  if (hasContent(path.join(bindingFolder, cudaProvider))) return undefined;
+  // Empty files keep the provider from being fetched when dws is installed: see scripts/preinstall.mjs.
+  const bytes = statSync(path.join(bindingFolder, cudaProvider), { throwIfNoEntry: false })?.size ?? 0;
+  if (bytes > 0) {
+    const other = otherVersion(readNote(bindingFolder, bytes));
+    return other && `its provider (${cudaProvider}) is ${other}`;
+  }
   return `ONNX Runtime's CUDA provider is not installed (${cudaProvider} is not beside onnxruntime-node's binding). ${installCuda}`;
 }
 

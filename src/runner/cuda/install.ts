@@ -11,18 +11,18 @@ import { extract } from 'tar';
 import { UserError } from '../base/errors.js';
 import { fileError, syncFolder, syncPath, writeOwnFile } from '../base/files.js';
 import { bindingFolder, noCudaProvider, packageFolder } from '../compute/onnxruntime-folder.js';
+import type { ProviderNote } from '../compute/provider-note.js';
+import { noteFile, onnxruntimeVersion } from '../compute/provider-note.js';
 import type { FetchPackage, PinnedPackage } from '../prepare/packages.js';
 import { cachedPackage, userCacheFolder } from '../prepare/packages.js';
 import { dynamicOf } from './elf.js';
-import type { CudaVersion, InstalledProvider, ProviderNote } from './provider.js';
+import type { CudaVersion, InstalledProvider } from './provider.js';
 import {
   cuda13Built,
   cuda13Folder,
   cuda13Package,
   cudaOf,
   installedProvider,
-  noteFile,
-  onnxruntimeVersion,
   providerFile,
   sharedFile,
   tensorrtFile,

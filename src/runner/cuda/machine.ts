@@ -2,10 +2,11 @@
 import path from 'node:path';
 import { UserError } from '../base/errors.js';
 import { bindingFolder } from '../compute/onnxruntime-folder.js';
+import { onnxruntimeVersion, otherVersion, putAgain } from '../compute/provider-note.js';
 import type { Asking, LoaderPlaces } from './loader.js';
 import { findElsewhere, findLibrary, loaderPlaces } from './loader.js';
 import type { CudaVersion, InstalledProvider } from './provider.js';
-import { cudaVersions, installedProvider, onnxruntimeVersion } from './provider.js';
+import { cudaVersions, installedProvider } from './provider.js';
 
 export interface CudaPart {
   /** The library's name, or that of the provider's file. */
@@ -65,18 +66,15 @@ function providerPart(
   const name = 'provider';
   if (!provider) return { name, advice: 'not installed: npx dws cuda-install', isMissing: true };
   const { file, cuda, note } = provider;
-  const again = 'npx dws cuda-install --remove, and then npx dws cuda-install';
-  if (cuda === undefined) return { name, file, advice: `it is no provider for CUDA: ${again}`, isMissing: true };
-  const [other] = here;
-  if (other && !here.has(cuda)) {
-    const advice = `for CUDA ${cuda}, and CUDA ${other[0]} is here (${other[1]}): npx dws cuda-install --cuda ${other[0]}`;
+  if (cuda === undefined) return { name, file, advice: `it is no provider for CUDA: ${putAgain}`, isMissing: true };
+  const [found] = here;
+  if (found && !here.has(cuda)) {
+    const advice = `for CUDA ${cuda}, and CUDA ${found[0]} is here (${found[1]}): npx dws cuda-install --cuda ${found[0]}`;
     return { name, file, advice, isMissing: true };
   }
   if (!note) return { name, file, advice: `for CUDA ${cuda}; of which ONNX Runtime is not known`, isMissing: false };
-  if (note.version !== version) {
-    const advice = `of ONNX Runtime ${note.version}, and onnxruntime-node is ${version}: ${again}`;
-    return { name, file, advice, isMissing: true };
-  }
+  const other = otherVersion(note, version);
+  if (other !== undefined) return { name, file, advice: other, isMissing: true };
   return {
     name,
     file,

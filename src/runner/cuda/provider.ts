@@ -1,8 +1,9 @@
 /** ONNX Runtime's CUDA provider: its files beside onnxruntime-node's binding, and what is known of them. */
-import { readFileSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { cudaProvider, packageFolder } from '../compute/onnxruntime-folder.js';
+import { cudaProvider } from '../compute/onnxruntime-folder.js';
+import type { ProviderNote } from '../compute/provider-note.js';
+import { readNote } from '../compute/provider-note.js';
 import type { PinnedPackage } from '../prepare/packages.js';
 import type { Dynamic } from './elf.js';
 import { dynamicOf } from './elf.js';
@@ -31,20 +32,6 @@ export const cuda13Folder = 'package/Plugins/Linux/x64';
 /** The version of ONNX Runtime that it was built with. */
 export const cuda13Built = '1.29.0';
 
-/** What `dws cuda-install` writes beside the files that it has put there. */
-export const noteFile = 'dws-cuda-provider.json';
-
-export interface ProviderNote {
-  /** Of ONNX Runtime. */
-  version: string;
-  from: string;
-  /** Bytes of the provider: another size is another file. */
-  bytes: number;
-}
-
-export const onnxruntimeVersion = (): string =>
-  (JSON.parse(readFileSync(path.join(packageFolder, 'package.json'), 'utf8')) as { version: string }).version;
-
 export interface InstalledProvider {
   file: string;
   dynamic: Dynamic | undefined;
@@ -60,15 +47,6 @@ export function cudaOf({ needed }: Dynamic): number | undefined {
   return version === undefined ? undefined : Number(version);
 }
 
-async function readNote(folder: string, bytes: number): Promise<ProviderNote | undefined> {
-  try {
-    const note = JSON.parse(await readFile(path.join(folder, noteFile), 'utf8')) as ProviderNote;
-    return note.bytes === bytes ? note : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** The provider in a folder; undefined where there is none. Empty files are none: see scripts/preinstall.mjs. */
 export async function installedProvider(folder: string): Promise<InstalledProvider | undefined> {
   const file = path.join(folder, providerFile);
@@ -78,5 +56,5 @@ export async function installedProvider(folder: string): Promise<InstalledProvid
   );
   if (size === 0) return undefined;
   const dynamic = await dynamicOf(file);
-  return { file, dynamic, cuda: dynamic && cudaOf(dynamic), note: await readNote(folder, size) };
+  return { file, dynamic, cuda: dynamic && cudaOf(dynamic), note: readNote(folder, size) };
 }

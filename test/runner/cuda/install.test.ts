@@ -8,7 +8,8 @@ import { packageFolder } from '../../../src/runner/compute/onnxruntime-folder.js
 import type { CudaInstallOptions } from '../../../src/runner/cuda/install.js';
 import { installCudaProvider, removeCudaProvider, requireCudaSystem } from '../../../src/runner/cuda/install.js';
 import type { CudaVersion } from '../../../src/runner/cuda/provider.js';
-import { cuda13Folder, cuda13Package, noteFile, providerFile, sharedFile } from '../../../src/runner/cuda/provider.js';
+import { noteFile } from '../../../src/runner/compute/provider-note.js';
+import { cuda13Folder, cuda13Package, providerFile, sharedFile } from '../../../src/runner/cuda/provider.js';
 import type { FetchPackage } from '../../../src/runner/prepare/packages.js';
 import { tarballName } from '../../../src/runner/prepare/packages.js';
 import { cudaProvider } from '../../helpers/elf.js';
