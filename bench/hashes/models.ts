@@ -41,6 +41,7 @@ const variants: Record<string, Partial<TrainingOptions>> = {
   'no dropout': { dropout: 0 },
   'slower backbone': { backboneLrMult: 0.01 },
   clipped: { clipNorm: 10 },
+  'in pieces': { microBatch: 4 },
   'skips what is not finite': { skipNotFinite: true },
   cuda: { provider: 'cuda' },
   'mixed precision': { precision: 'fp16' },

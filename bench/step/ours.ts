@@ -1,7 +1,7 @@
 /**
  * One process of the step benchmark: times `train_loop.onnx` on made-up data, prints one line of JSON like the peer's.
  *
- *     tsx bench/step/ours.ts --model resnet50 --batch 20 --size 224 --steps 5
+ *     tsx bench/step/ours.ts --model resnet50 --batch 20 --size 224 --steps 5 [--micro-batch 5]
  */
 import ort from 'onnxruntime-node';
 import { availableParallelism } from 'node:os';
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: String(availableParallelism()) },
     device: { type: 'string', default: 'cpu' },
     optimizer: { type: 'string', default: 'sgd' },
+    'micro-batch': { type: 'string' },
   },
 });
 const [batchSize, batchK, imageSize, wanted] = [values.batch, values.k, values.size, values.steps].map(Number) as [
@@ -32,15 +33,18 @@ const [batchSize, batchK, imageSize, wanted] = [values.batch, values.k, values.s
   number,
   number,
 ];
-const options = benchOptions({
-  model: values.model,
-  imageSize,
-  batchSize,
-  batchK,
-  classes: batchSize / batchK,
-  optimizer: values.optimizer as OptimizerName,
-  provider: values.device as Provider,
-});
+const options = {
+  ...benchOptions({
+    model: values.model,
+    imageSize,
+    batchSize,
+    batchK,
+    classes: batchSize / batchK,
+    optimizer: values.optimizer as OptimizerName,
+    provider: values.device as Provider,
+  }),
+  ...(values['micro-batch'] !== undefined && { microBatch: Number(values['micro-batch']) }),
+};
 
 const opening = performance.now();
 const device = { device: options.provider, deviceId: 0, threads: Number(values.threads) };
@@ -76,6 +80,7 @@ console.log(
     model: options.model,
     batch: batchSize,
     size: imageSize,
+    ...(values['micro-batch'] !== undefined && { micro_batch: Number(values['micro-batch']) }),
     device: values.device,
     steps_per_run: stepsPerRun,
     session_s: rounded(sessionSeconds),

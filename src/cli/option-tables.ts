@@ -104,6 +104,11 @@ export const optimization = {
 
 export const batches = {
   batchSize: withDefault('n', 'images a step; a multiple of --batch-k', integer({ min: 2 }), runDefaults.batchSize),
+  microBatch: optional(
+    'n',
+    'images of it that go through the network at a time, for batches larger than memory; the loss is that of the whole',
+    count,
+  ),
   batchK: withDefault('n', 'images of each class in a batch', integer({ min: 2 }), runDefaults.batchK),
 };
 

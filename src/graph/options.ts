@@ -31,6 +31,11 @@ export type OptimizerName = 'sgd' | 'adam';
 export interface TrainingOptions extends NetworkOptions {
   /** Images a step; a multiple of `batchK`. */
   batchSize: number;
+  /**
+   * Images that are embedded at a time: a batch larger than memory goes through the network in pieces, twice, and the loss is that of
+   * the whole. Batch statistics are each piece's own. All of the batch unless given.
+   */
+  microBatch?: number;
   /** Consecutive images of one class in a batch. */
   batchK: number;
   /** Number of classes: the length of beta. */

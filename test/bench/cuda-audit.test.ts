@@ -71,6 +71,8 @@ describe('CUDA has a kernel for every node', () => {
     const others = [
       buildTrainLoop({ ...options, optimizer: 'adam' }),
       buildTrainLoop({ ...options, deterministic: true }),
+      buildTrainLoop({ ...options, microBatch: 30 }),
+      buildTrainLoop({ ...options, microBatch: 30, precision: 'fp16' }),
       buildTrainingModel(options),
       buildOptimizerModel({ ...options, optimizer: 'adam' }),
       buildRetrievalModel({ dim: 128, k: 16 }),

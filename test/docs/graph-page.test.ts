@@ -12,7 +12,7 @@ const methodsOf = (made: { prototype: object }): string[] => {
 const inside = [
   ...['reshape', 'node', 'refuse', 'rowOf', 'infer', 'unique'],
   ...['madeFrom', 'during', 'recorded', 'isRecording', 'isTaken', 'requireOwn', 'closed', 'requireOpen'],
-  'deterministic',
+  ...['deterministic', 'isDivided'],
 ];
 
 describe('docs/graph.md', () => {

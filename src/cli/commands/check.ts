@@ -11,7 +11,8 @@ const own = {
 
 const training = {
   ...imageReading,
-  ...batches,
+  batchSize: batches.batchSize,
+  batchK: batches.batchK,
   smallClasses: trainingData.smallClasses,
   valSplit,
   evalEvery: schedule.evalEvery,

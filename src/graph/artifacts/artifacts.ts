@@ -4,7 +4,6 @@ import { GraphBuilder } from '../builder/builder.js';
 import { InferenceLayers } from '../nn/inference.js';
 import { TensorMap } from '../nn/tensor-map.js';
 import { encodeModel } from '../onnx/schema.js';
-import { randomDropout } from '../ops/dropout.js';
 import type { NetworkOptions, Provider, TrainingOptions } from '../options.js';
 import { inPart } from '../declarations.js';
 import { requireUniforms } from '../parts/contracts.js';
@@ -22,13 +21,14 @@ import { areFinite, gradientNorm, skipNotFinite } from '../step/guard.js';
 import { nextScale, scaleIn } from '../step/loss-scale.js';
 import type { Conversions, LoopedStep, State } from '../step/loop.js';
 import { stepLoop } from '../step/loop.js';
-import { backboneFeatures, embed, embeddingHead, imagesToFeatures } from '../step/network.js';
-import type { StepOutputs, StepParts } from '../step/step.js';
+import { backboneFeatures, embeddingHead, imagesToFeatures } from '../step/network.js';
+import type { StepOutputs } from '../step/step.js';
 import { trainingStep, tupleTensors } from '../step/step.js';
 import { beginUpdate } from '../step/update.js';
+import type { ImageInput } from './on-images.js';
+import { decoded, imageInput, onImages } from './on-images.js';
 
-/** How `training_model.onnx` takes its images: decoded bytes, or feature maps that are normalized already. */
-export type ImageInput = 'uint8-nhwc' | 'float32-nchw';
+export type { ImageInput } from './on-images.js';
 
 /** How many random bytes dropout takes a step: one an element; 0 without dropout. */
 export const dropoutBytes = (layout: NetworkLayout, { dropout, batchSize }: TrainingOptions): number =>
@@ -92,33 +92,10 @@ function rateInputs(g: GraphBuilder, parts: Parts, shape: string[]): { network: 
   return { network, own: Object.fromEntries(own) as State };
 }
 
-function featureInput(g: GraphBuilder, options: TrainingOptions, input: ImageInput): Value {
-  const { batchSize, imageSize } = options;
-  if (input === 'uint8-nhwc') {
-    return imagesToFeatures(g, g.input('images', 'uint8', [batchSize, imageSize, imageSize, 3]), 'CNHW', options);
-  }
-  const images = g.input('images', 'float32', [batchSize, 3, imageSize, imageSize]);
-  return g.op('Transpose', [images], { perm: [1, 0, 2, 3] });
-}
-
-/** What a step of these options is made of, on normalized images [3, N, H, W]. */
-function stepParts(
-  g: GraphBuilder,
-  { features, dropout }: { features: Value; dropout: Value | null },
-  layout: NetworkLayout,
-  parts: Parts,
-  options: TrainingOptions,
-): StepParts {
-  return {
-    ...{ layout, loss: parts.loss, sampling: parts.sampling, batchK: options.batchK },
-    network: (layers) => embed(g, layers, features, options, parts.backbone, options.precision),
-    mode: {
-      provider: options.provider,
-      batchNorm: options.freezeBn ? 'running' : 'batch',
-      dropout: dropout ? randomDropout(dropout, options.dropout) : undefined,
-    },
-  };
-}
+/** What a step of these options is made of, but for the network. */
+const stepParts = (layout: NetworkLayout, { loss, sampling }: Parts, { batchK }: TrainingOptions) => ({
+  ...{ layout, loss, sampling, batchK },
+});
 
 /**
  * One step without the update.
@@ -136,7 +113,7 @@ export function buildTrainingModel(
   const g = new GraphBuilder(options.provider, '', [], options);
   const parts = partsOf(options, definitions);
   const layout = describeNetwork(options, definitions);
-  const features = featureInput(g, options, input);
+  const embedding = onImages(g, imageInput(g, options, input), parts, options);
   const labels = g.input('labels', 'int32', [options.batchSize]);
   const random = uniformsShape(parts, options);
   const uniforms = random && g.input('uniforms', 'float32', random);
@@ -145,7 +122,7 @@ export function buildTrainingModel(
   const forward = ['params', 'buffers', ...rateNames(parts), ...(parts.scalesLoss ? [lossScale] : [])];
   const state = stateInputs(g, layout, parts, (name) => forward.includes(name));
   const inputs = { labels, uniforms, ...stepState(g, state, parts) };
-  const step = trainingStep(g, inputs, stepParts(g, { features, dropout }, layout, parts, options));
+  const step = trainingStep(g, inputs, { ...stepParts(layout, parts, options), ...embedding(dropout) });
   g.output('loss', step.loss);
   for (const [name, value] of Object.entries(step.statistics)) g.output(name, value);
   g.output('embeddings', step.embeddings);
@@ -204,12 +181,9 @@ export function buildTrainLoop(options: TrainingOptions, definitions: Definition
   const packing = packingOf(options.provider, layout);
   const step = (body: GraphBuilder, row: (data: Value) => Value, before: State): LoopedStep => {
     const update = beginUpdate(body, before, packing.places, parts, options);
-    const features = imagesToFeatures(body, row(images), 'CNHW', options);
+    const embedding = onImages(body, decoded(row(images), options), parts, options);
     const data = { labels: row(labels), uniforms: uniforms && row(uniforms) };
-    const made = {
-      ...stepParts(body, { features, dropout: dropout && row(dropout) }, layout, parts, options),
-      packing,
-    };
+    const made = { ...stepParts(layout, parts, options), ...embedding(dropout && row(dropout)), packing };
     const state = stepState(body, before, parts);
     const { loss, statistics, gradient, buffers } = trainingStep(body, { ...data, ...state }, made);
     const guards = parts.scalesLoss ? { ...options, skipNotFinite: true } : options;

@@ -8,7 +8,7 @@ import type { Nodes, Value } from '../onnx/nodes.js';
 import { prune, reads } from '../onnx/prune.js';
 import type { GraphProto, ModelProto, NodeProto, ValueInfoProto } from '../onnx/schema.js';
 import { valueInfo } from '../onnx/schema.js';
-import type { Attributes, DType, Shape } from '../onnx/types.js';
+import type { Attributes, Dim, DType, Shape } from '../onnx/types.js';
 import { isContinuous, rawData, showShape } from '../onnx/types.js';
 import { irVersion, opset } from '../onnx/version.js';
 import { operators } from '../operators/index.js';
@@ -46,6 +46,8 @@ export interface BuilderSettings {
   /** Whether gradients have to come out the same each time on CUDA. */
   deterministic?: boolean;
   precision?: Precision;
+  /** Images that are embedded at a time, where that is not all of the batch. */
+  microBatch?: number;
 }
 
 export class GraphBuilder implements Nodes {
@@ -80,6 +82,10 @@ export class GraphBuilder implements Nodes {
 
   get deterministic(): boolean {
     return this.settings.deterministic ?? false;
+  }
+
+  get isDivided(): boolean {
+    return this.settings.microBatch !== undefined;
   }
 
   /** Runs `body` with `name` appended to the path that node names carry and errors mention; dots nest. */
@@ -269,7 +275,7 @@ export class GraphBuilder implements Nodes {
     trips: Value,
     carried: readonly Value[],
     body: (g: GraphBuilder, iteration: Value, carried: Value[]) => { carried: Value[]; collected: Value[] },
-    steps: string,
+    steps: Dim,
   ): { carried: Value[]; collected: Value[] } {
     const stem = this.unique([...this.scopes, 'Loop'].join('/'));
     this.requireOwn(stem, [trips, ...carried]);

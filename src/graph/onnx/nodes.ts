@@ -24,6 +24,8 @@ export interface Nodes {
   readonly provider: Provider;
   /** Whether what may come out otherwise each time is left out of the lowerings. */
   readonly deterministic: boolean;
+  /** Whether the batch may be larger than memory, and the graph's size must not grow with it. */
+  readonly isDivided: boolean;
   scope<T>(name: string, body: () => T): T;
   constant(dtype: DType, shape: readonly number[], values: ArrayLike<number>): Value;
   scalar(value: number, dtype?: DType): Value;

@@ -4,8 +4,8 @@ import type { OperatorName } from '../onnx/names.js';
 import type { Nodes, Value } from '../onnx/nodes.js';
 import { fixed } from '../onnx/nodes.js';
 import type { Attributes } from '../onnx/types.js';
-import { showShape } from '../onnx/types.js';
-import { zerosOf } from './broadcasting.js';
+import { elementCount, showShape } from '../onnx/types.js';
+import { countUp, zerosOf } from './broadcasting.js';
 import type { Call, Operator, OperatorInput, OperatorInputs } from './operator.js';
 import { axisOf, constant, fail, input, int, sameType } from './operator.js';
 
@@ -23,20 +23,31 @@ function fromFront(g: Nodes, indices: Value, size: number): Value {
   return g.op('Where', [isNegative, g.op('Add', [indices, g.scalar(size, dtype)]), indices]);
 }
 
+/** Entries of a one-hot matrix from which on there are better ways. */
+const largestOneHot = 2 ** 22;
+
 /**
- * The gradient of taking rows: adds row i of `dy` to row indices[i]. A product with the one-hot matrix rather than a scatter,
- * because CUDA's scatter adds in no fixed order.
+ * The gradient of taking rows: adds row i of `dy` to row indices[i]. A product with the one-hot matrix rather than a scatter, because CUDA's
+ * scatter adds in no fixed order; the CPU's does, and takes over where the matrix would be large.
  *
  * @param indices from 0 on
  */
 export function scatterRows(g: Nodes, dy: Value, indices: Value, shape: readonly number[]): Value {
-  const count = fixed(indices.shape).reduce((a, b) => a * b, 1);
-  const rows = Array.from({ length: shape[0]! }, (_, i) => i);
-  const wanted = g.constant(indices.dtype, [shape[0]!, 1], rows);
+  const [size] = shape as [number];
+  const count = elementCount(fixed(indices.shape));
+  const isLarge = g.isDivided || size * count > largestOneHot;
+  const asMatrix = (): Value => g.op('Reshape', [dy, g.ints([count, shape.length > 1 ? -1 : 1])]);
+  if (isLarge && g.provider === 'cpu') {
+    const matrix = asMatrix();
+    const width = matrix.shape[1] as number;
+    const each = g.op('Expand', [g.op('Reshape', [indices, g.ints([count, 1])]), g.ints([count, width])]);
+    return g.op('Reshape', [scattered(g, matrix, each, [size, width], 0), g.ints(shape)]);
+  }
+  const rows = Array.from({ length: size }, (_, i) => i);
+  const wanted = isLarge ? countUp(g, [size, 1], indices.dtype) : g.constant(indices.dtype, [size, 1], rows);
   const flat = g.op('Reshape', [indices, g.ints([1, count])]);
   const oneHot = g.op('Cast', [g.op('Equal', [wanted, flat])], { to: dy.dtype });
-  const matrix = g.op('Reshape', [dy, g.ints([count, shape.length > 1 ? -1 : 1])]);
-  return g.op('Reshape', [g.op('MatMul', [oneHot, matrix]), g.ints(shape)]);
+  return g.op('Reshape', [g.op('MatMul', [oneHot, asMatrix()]), g.ints(shape)]);
 }
 
 /** Rows of another axis than the first: that axis goes to the front and back again. */

@@ -6,25 +6,19 @@
 import type { GraphBuilder } from '../builder/builder.js';
 import type { Value } from '../onnx/nodes.js';
 import type { SamplingInputs } from './sampling.js';
-import { classMates, defineSampling, everyRow } from './sampling.js';
+import { differentClasses, identityOf, isComputed, matesOf } from './pair-tables.js';
+import { defineSampling, everyRow } from './sampling.js';
 
 /** Distances are raised to `cutoff` first; negatives at or beyond `nonzeroLossCutoff` are not drawn. */
 export const samplingCutoffs = { cutoff: 0.5, nonzeroLossCutoff: 1.4 } as const;
 
 const lowest = -3e38;
 
-/** Batch position i holds class floor(i / batchK): the constant matrix of pairs of different classes. */
-function otherClass(n: number, batchK: number): Float32Array {
-  return Float32Array.from({ length: n * n }, (_, at) => {
-    const [i, j] = [Math.floor(at / n), at % n];
-    return Math.floor(i / batchK) === Math.floor(j / batchK) ? 0 : 1;
-  });
-}
-
 /** 1 where a row of the batch and one of the reference have different classes, [n, m]. */
 function othersOf(g: GraphBuilder, { embeddings, labels, batchK, reference }: WeightInputs): Value {
   const n = embeddings.shape[0] as number;
-  if (reference.embeddings.name === embeddings.name) return g.constant('float32', [n, n], otherClass(n, batchK));
+  const isBatch = reference.embeddings.name === embeddings.name;
+  if (isBatch && !isComputed(g, n * n)) return differentClasses(g, n, batchK);
   const column = g.op('Reshape', [labels, g.ints([-1, 1])]);
   const row = g.op('Reshape', [reference.labels, g.ints([1, -1])]);
   return g.op('Cast', [g.op('Not', [g.op('Equal', [column, row])])], { to: 'float32' });
@@ -46,8 +40,7 @@ export function samplingWeights(g: GraphBuilder, inputs: WeightInputs, normalize
   const m = reference.embeddings.shape[0] as number;
   const number = (value: number) => g.scalar(value);
   const other = othersOf(g, inputs);
-  const diagonal = Float32Array.from({ length: n * m }, (_, at) => (Math.floor(at / m) === at % m ? 1 : 0));
-  const identity = g.constant('float32', [n, m], diagonal);
+  const identity = identityOf(g, n, m);
 
   const products = g.op('Gemm', [embeddings, reference.embeddings], { transB: 1 });
   const squared = g.op('Max', [g.op('Sub', [number(2), g.op('Mul', [products, number(2)])]), number(0)]);
@@ -109,7 +102,7 @@ export const distanceWeighted = defineSampling({
     sample: (g, { uniforms, ...inputs }) => {
       const n = inputs.embeddings.shape[0] as number;
       const negatives = sampleNegatives(g, samplingWeights(g, inputs, normalizeWeights), uniforms!);
-      return { kind: 'triplets', anchors: everyRow(n), positives: classMates(n, inputs.batchK), negatives };
+      return { kind: 'triplets', anchors: everyRow(n), positives: matesOf(g, n, inputs.batchK), negatives };
     },
   }),
 });

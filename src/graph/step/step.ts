@@ -1,21 +1,18 @@
 /** One training step as a graph, from images to gradients. */
 import type { GraphBuilder } from '../builder/builder.js';
-import { inPart } from '../declarations.js';
 import { listing } from '../builder/listing.js';
-import { gradients } from '../builder/gradients.js';
 import type { LossOutputs } from '../losses/loss.js';
-import type { Layers } from '../nn/layers.js';
-import { HalfTensors, TensorMap } from '../nn/tensor-map.js';
-import type { TrainingMode } from '../nn/training.js';
-import { TrainingLayers } from '../nn/training.js';
 import type { Value } from '../onnx/nodes.js';
-import { bnDefaults } from '../ops/norm.js';
 import type { Parts } from '../parts/parts.js';
 import type { Tuples } from '../samplings/sampling.js';
-import type { Packing, VectorPacking } from '../state/packing.js';
+import type { Packing } from '../state/packing.js';
 import { flatPacking } from '../state/packing.js';
-import type { NamedShape, NetworkLayout } from '../state/state.js';
+import type { NetworkLayout } from '../state/state.js';
+import type { Pieces } from './micro-batches.js';
+import { inPieces } from './micro-batches.js';
+import type { NetworkParts } from './passes.js';
 import { requireOutputs, requireTuples } from './returned.js';
+import { wholeBatch } from './whole-batch.js';
 import { writePart } from './write-part.js';
 
 export interface StepInputs {
@@ -32,16 +29,14 @@ export interface StepInputs {
   scale?: Value;
 }
 
-/** What a step is made of. */
-export interface StepParts extends Pick<Parts, 'loss' | 'sampling'> {
-  /** Writes the layers: -> [N, embedDim], L2-normalized. */
-  network: (layers: Layers) => Value;
-  layout: NetworkLayout;
-  /** How `params` and `buffers` lie; flat unless given. */
-  packing?: Packing;
-  mode: TrainingMode;
-  batchK: number;
-}
+/** What a step is made of: the network on the whole batch, or on its pieces, and what is made of the embeddings. */
+export type StepParts = (NetworkParts | { pieces: Pieces }) &
+  Pick<Parts, 'loss' | 'sampling'> & {
+    layout: NetworkLayout;
+    /** How `params` and `buffers` lie; flat unless given. */
+    packing?: Packing;
+    batchK: number;
+  };
 
 export interface StepOutputs extends LossOutputs {
   embeddings: Value;
@@ -60,58 +55,14 @@ function requireEmbeddings(g: GraphBuilder, loss: Value, embeddings: Value): voi
   );
 }
 
-/** The running statistics after a batch; those that no layer has renewed stay as they are. */
-function newBuffers(
-  g: GraphBuilder,
-  before: Value,
-  running: ReadonlyMap<string, Value>,
-  { newBuffers, statistics }: TrainingLayers,
-  { pack, fill }: VectorPacking,
-): Value {
-  if (!fill) {
-    const renewed = [...running].map(([name, old]) => newBuffers.get(name) ?? old);
-    return pack(g, renewed);
-  }
-  if (statistics.size === 0) return before;
-  const factorOf = ({ name }: NamedShape) => statistics.get(name)?.factor;
-  const batch = pack(
-    g,
-    [...running].map(([name, old]) => statistics.get(name)?.value ?? old),
-  );
-  return g.scope('renew', () => {
-    const kept = fill(g, (spec) => (factorOf(spec) === undefined ? 1 : 1 - bnDefaults.momentum));
-    const taken = fill(g, (spec) => factorOf(spec) ?? 0);
-    return g.op('Add', [g.op('Mul', [before, kept]), g.op('Mul', [batch, taken])]);
-  });
-}
-
-/** A copy of the parameters in float16, made of the vector as a whole. */
-function halfTensors(
-  g: GraphBuilder,
-  params: Value,
-  running: ReadonlyMap<string, Value>,
-  { unpack }: VectorPacking,
-): HalfTensors {
-  return g.scope('halves', () => {
-    const copies = unpack(g, g.op('Cast', [params], { to: 'float16' }));
-    return new HalfTensors(new Map([...copies].map(([name, value]) => [name, g.watch(value)])), running);
-  });
-}
-
 export function trainingStep(g: GraphBuilder, inputs: StepInputs, parts: StepParts): StepOutputs {
   const { labels, uniforms, own } = inputs;
-  const { layout, network, sampling, loss: definition, mode, batchK } = parts;
+  const { layout, sampling, loss: definition, batchK } = parts;
   const packing = parts.packing ?? flatPacking(layout);
 
-  // Forward: every parameter learns, the running statistics are read and renewed.
-  const unpacked = packing.params.unpack(g, inputs.params);
-  const params = new Map([...unpacked].map(([name, value]) => [name, g.watch(value)]));
-  const running = packing.buffers.unpack(g, inputs.buffers);
-  const renewal = packing.buffers.fill ? 'together' : 'each';
-  const halves = inputs.scale && halfTensors(g, inputs.params, running, packing.params);
-  const layers = new TrainingLayers(g, new TensorMap(params, running), { ...mode, renewal }, halves);
-  const embeddings = network(layers);
-  const buffers = newBuffers(g, inputs.buffers, running, layers, packing.buffers);
+  const state = { params: inputs.params, buffers: inputs.buffers, inHalves: inputs.scale !== undefined };
+  const passes = 'pieces' in parts ? inPieces(g, state, packing, parts.pieces) : wholeBatch(g, state, packing, parts);
+  const { embeddings, buffers } = passes;
 
   // Which tuples the loss looks at; no gradient flows through the choice.
   const fixed = { embeddings: sampling ? g.scope('sampling', () => g.stopGradient(embeddings)) : embeddings, labels };
@@ -143,18 +94,17 @@ export function trainingStep(g: GraphBuilder, inputs: StepInputs, parts: StepPar
   });
 
   // Backward: from the loss to every parameter.
-  const isHalf = (name: string) => halves?.used.has(name) ?? false;
-  const read = [...params].map(([name, value]) => (isHalf(name) ? halves!.param(name) : value));
-  const targets = [...read, ...watched.map(([, value]) => value)];
-  const called = [...params.keys(), ...learning.map((name) => `the parameter ${name}`)];
+  const called = learning.map((name) => `the parameter ${name}`);
   const scaled = inputs.scale ? g.op('Mul', [outputs.loss, inputs.scale]) : outputs.loss;
-  const all = inPart('loss', () => g.untracked(() => gradients(g, scaled, targets, called)));
-  const slopes = all.slice(0, params.size);
-  const tensors = slopes.map((slope) => (slope.dtype === 'float32' ? slope : g.op('Cast', [slope], { to: 'float32' })));
+  const back = passes.back(
+    scaled,
+    watched.map(([, value]) => value),
+    called,
+  );
   const inverse = inputs.scale && g.op('Reciprocal', [inputs.scale]);
   const unscaled = (value: Value): Value => (inverse ? g.op('Mul', [value, inverse]) : value);
-  const ofOwn = Object.fromEntries(learning.map((name, i) => [name, unscaled(all[params.size + i]!)]));
-  const gradient = { params: unscaled(packing.params.pack(g, tensors)), tensors, own: ofOwn };
+  const ofOwn = Object.fromEntries(learning.map((name, i) => [name, unscaled(back.others[i]!)]));
+  const gradient = { params: unscaled(back.packed), tensors: back.tensors, own: ofOwn };
   return { ...outputs, embeddings, tuples, buffers, gradient };
 }
 

@@ -12,9 +12,10 @@ const outOfMemory = /bad_alloc|failed to allocate|out of memory|cannot allocate|
 export function memoryError(error: unknown, where?: string): UserError | undefined {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof UserError || !outOfMemory.test(message)) return undefined;
+  const place = where === undefined ? '' : `${where}: `;
+  const options = where?.startsWith('train_loop') ? '--batch-size, --micro-batch' : '--batch-size';
   return new UserError(
-    `${where === undefined ? '' : `${where}: `}not enough memory. Lower --batch-size or --image-size, or take a smaller --model. ` +
-      `(${message.trim()})`,
+    `${place}not enough memory. Lower ${options} or --image-size, or take a smaller --model. (${message.trim()})`,
     { cause: error },
   );
 }

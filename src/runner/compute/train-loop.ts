@@ -7,7 +7,7 @@ import type { Engine, EngineSession } from './engine.js';
 import type { DeviceOptions } from '../options/run-options.js';
 
 /**
- * From this many parameters (256 MiB) and pixels a batch on, a training's session takes memory from the system and gives it back at
+ * From this many parameters (256 MiB) and pixels that are embedded at a time on, a training's session takes memory from the system and gives it back at
  * once. ONNX Runtime's arena is faster (VGG-19, batch 20: 26 instead of 33 s a step), but keeps what a step needed, in pieces that
  * vectors of this size do not fit into again (6.6 instead of 4.5 GB).
  */
@@ -21,7 +21,8 @@ export function openTrainLoop(
   definitions: Definitions,
 ): Promise<EngineSession> {
   const { paramCount } = describeNetwork(options, definitions);
-  const pixels = options.batchSize * options.imageSize ** 2;
+  const { batchSize, microBatch = batchSize, imageSize } = options;
+  const pixels = microBatch * imageSize ** 2;
   const enableCpuMemArena = paramCount < arenaLimits.parameters || pixels < arenaLimits.pixels;
   return engine.open(buildTrainLoop(options, definitions), device, { enableCpuMemArena });
 }

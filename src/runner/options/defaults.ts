@@ -47,6 +47,7 @@ export const runDefaults = {
   backboneOptions: undefined,
 
   batchSize: 70,
+  microBatch: undefined,
   batchK: 5,
 
   loss: undefined,

@@ -102,7 +102,7 @@ function graphOf(
   names: ReturnType<typeof partNames>,
 ): TrainingPlan['graph'] {
   const { featDim, embedDim, imageSize, batchSize, batchK, classes, margin, nu, beta, normalizeWeights } = options;
-  const { momentum, weightDecay, backboneLrMult, freezeBn, device, lrBeta, clipNorm, nanPolicy } = options;
+  const { momentum, weightDecay, backboneLrMult, freezeBn, device, lrBeta, clipNorm, nanPolicy, microBatch } = options;
   return {
     ...names,
     ...{ featDim, embedDim, imageSize, batchSize, batchK, classes, margin, nu, beta, normalizeWeights },
@@ -111,6 +111,7 @@ function graphOf(
     dropout: resolveDropout(options, layout),
     // Absent when they are off: the checkpoints of other runs say nothing of them.
     ...(clipNorm !== undefined && { clipNorm }),
+    ...(microBatch !== undefined && { microBatch }),
     ...recordedChoices({ precision: options.precision, deterministic: options.deterministic }),
     ...(nanPolicy === 'skip' && { skipNotFinite: true }),
   };

@@ -101,6 +101,7 @@ const trainingRules: Rules<Omit<TrainingOptions, 'dropout'> & { dropout?: number
   mean: optional(preprocessingRules.mean),
   std: optional(preprocessingRules.std),
   batchSize: integer(2, widest),
+  microBatch: optional(integer(1, widest)),
   batchK: integer(2, widest),
   classes: integer(2),
   margin: notNegative,
@@ -222,6 +223,17 @@ function requireBatch({ batchSize, batchK }: Pick<TrainingOptions, 'batchSize' |
   );
 }
 
+function requireMicroBatch({
+  batchSize,
+  microBatch = batchSize,
+}: Pick<TrainingOptions, 'batchSize' | 'microBatch'>): void {
+  if (microBatch <= batchSize) return;
+  throw new UserError(
+    `--micro-batch ${microBatch} is above --batch-size ${batchSize}: it is how many images of a batch go through the network at a time. ` +
+      `Give ${batchSize} or less, or leave it out.`,
+  );
+}
+
 function requirePrecision({ precision, provider }: Pick<TrainingOptions, 'precision' | 'provider'>): void {
   if (precision !== 'fp16' || provider !== 'webgpu') return;
   throw new UserError(
@@ -263,6 +275,7 @@ export function requireTrainingOptions(
 ): asserts options is TrainingOptions {
   requireRules(options as Readonly<Record<string, unknown>>, withOwn(trainingRules, own));
   requireBatch(options as TrainingOptions);
+  requireMicroBatch(options as TrainingOptions);
   requirePrecision(options as TrainingOptions);
 }
 
@@ -302,5 +315,6 @@ export function requireRunRules(options: RunOptions): void {
   requireRules(options, withOwn(runRules, own));
   requireSquares(options);
   requireBatch(options);
+  requireMicroBatch(options);
   requirePrecision({ precision: options.precision, provider: options.device });
 }

@@ -56,6 +56,11 @@ export interface TrainOptions extends Partial<RunOptions> {
 
   /** Images a step; a multiple of `batchK`. Default: 70. */
   batchSize?: number;
+  /**
+   * Images that go through the network at a time: for batches larger than memory. The loss is that of the whole batch; batch
+   * normalization takes the statistics of each piece. Default: all of the batch.
+   */
+  microBatch?: number;
   /** Images of each class in a batch. Default: 5. */
   batchK?: number;
   /** Length of beta. Default: the classes in `train`. */

@@ -86,6 +86,7 @@ const ofModule: Record<PartKind, readonly string[]> = {
 /** Not recorded where they are what they were before there was a choice. */
 const leftOut = new Set([
   'clipNorm',
+  'microBatch',
   'nanPolicy',
   ...Object.keys(unrecorded),
   'resizeTo',

@@ -56,6 +56,7 @@ export const optionTable: { [Key in keyof Required<RunOptions>]: OptionRow } = {
   precision: decides(optional(word)),
   pretrained: decides(optional(pretrained)),
   batchSize: decides(number),
+  microBatch: decides(optional(number)),
   batchK: decides(number),
   classes: decides(optional(number)),
   smallClasses: decides(word),

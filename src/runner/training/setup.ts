@@ -228,6 +228,12 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
     note(
       "--precision fp16 on the CPU goes through float32: it is slower than --precision fp32, and for trying out what a GPU's will do",
     );
+  const { microBatch, batchSize, freezeBn } = training;
+  if (microBatch !== undefined && microBatch < batchSize && !freezeBn && layout.bufferCount > 0)
+    note(
+      `batch normalization takes the statistics of --micro-batch ${microBatch} images at a time, not of all ${batchSize}, and renews the running ones by their mean; ` +
+        'with --freeze-bn the numbers are those of the whole batch',
+    );
   const newFolders = missingFolders(output.out);
   const lock = await lockRun(output.out, output.savePrefix, { onWaiting: note, signal: hooks.signal });
   closers.push(async () => {

@@ -64,6 +64,8 @@ describe('parseRunOptions', () => {
     [{ mean: [0.5] }, '--mean 0.5: give three numbers'],
     [{ std: [0.2, 0, 0.2] }, '--std 0.2,0,0.2: give three numbers in [0.001, 1]'],
     [{ flip: 1.5 }, '--flip 1.5: give a number in [0, 1].'],
+    [{ microBatch: 0 }, '--micro-batch 0: give a whole number of 1 or more'],
+    [{ microBatch: 5 }, '--micro-batch 5 is above --batch-size 4'],
     [{ startEpoch: 3, epochs: 3 }, '--start-epoch 3: nothing is left of --epochs 3.'],
   ])('refuses %o, naming the option as the command line does', (wrong, message) => {
     const parse = () => parseRunOptions({ ...options, ...wrong });

@@ -1,0 +1,161 @@
+/**
+ * A batch that is embedded in pieces, with the loss of the whole of it (gradient caching, Gao et al., RepL4NLP 2021).
+ *
+ * The loss L depends on a weight w through the embeddings e_i of all images: dL/dw = sum_i (dL/de_i) (de_i/dw). So a first Loop embeds piece
+ * by piece and keeps e alone; dL/de is that of a graph of the size of e; and a second Loop embeds each piece again and goes back from its rows
+ * of dL/de. The sum over the pieces is the gradient, and the activations of one piece are all that is ever there.
+ */
+import type { GraphBuilder } from '../builder/builder.js';
+import { gradients } from '../builder/gradients.js';
+import { inPart } from '../declarations.js';
+import type { TrainingLayers } from '../nn/training.js';
+import type { Value } from '../onnx/nodes.js';
+import { fixed } from '../onnx/nodes.js';
+import { mul } from '../ops/arithmetic.js';
+import { sum } from '../ops/reduce.js';
+import { bnDefaults } from '../ops/norm.js';
+import type { Packing, VectorPacking } from '../state/packing.js';
+import type { Forward, NetworkParts, NetworkState, Passes, Tensors } from './passes.js';
+import { cut, forward, watched, widened } from './passes.js';
+import type { Piece } from './piece.js';
+import { pieceOf } from './piece.js';
+
+/** How a batch is divided; the last piece has what is left. */
+interface Division {
+  batchSize: number;
+  /** Images in a piece. */
+  size: number;
+}
+
+export interface Pieces extends Division {
+  /** Of the images of a piece. */
+  on: (g: GraphBuilder, piece: Piece) => NetworkParts;
+}
+
+/** What a piece gives: a summand of the total, and a row for each of its images. */
+interface Share {
+  summand?: Value;
+  rows?: Value;
+}
+
+/**
+ * Writes the pieces as a Loop, and a smaller last one behind it.
+ *
+ * @param name of the Loop's place; the layers' places are the network's, which its parameters are called by
+ * @param zero of the summands' shape, where there are some
+ */
+function overPieces(
+  g: GraphBuilder,
+  name: string,
+  { batchSize, size }: Division,
+  zero: Value | null,
+  body: (g: GraphBuilder, piece: Piece) => Share,
+): Share {
+  const count = Math.floor(batchSize / size);
+  const { carried, collected } = g.scope(name, () =>
+    g.loop(
+      g.scalar(count, 'int64'),
+      zero ? [zero] : [],
+      (inner, index, sums) => {
+        const { summand, rows } = body(inner, pieceOf(batchSize, size, index));
+        return { carried: sums.map((sum) => inner.op('Add', [sum, summand!])), collected: rows ? [rows] : [] };
+      },
+      count,
+    ),
+  );
+  const [total] = carried;
+  const rows = collected[0] && g.op('Reshape', [collected[0], g.ints([-1, ...fixed(collected[0].shape).slice(2)])]);
+  if (batchSize % size === 0) return { summand: total, rows };
+  const last = body(g, pieceOf(batchSize, size, count));
+  return {
+    summand: total && g.op('Add', [total, last.summand!]),
+    rows: rows && g.op('Concat', [rows, last.rows!], { axis: 0 }),
+  };
+}
+
+/** The running statistics as they lie packed. */
+interface Running {
+  vector: Value;
+  tensors: ReadonlyMap<string, Value>;
+  packing: VectorPacking;
+}
+
+/**
+ * What a piece adds to the running statistics, packed as they are: its own, weighted by its images. Their mean over the pieces is what
+ * the batch is taken to have; PyTorch's DataParallel keeps the first piece's.
+ */
+function ownStatistics(
+  g: GraphBuilder,
+  { size, batchSize }: Piece,
+  { statistics }: TrainingLayers,
+  running: Running,
+): Value {
+  const { tensors, packing } = running;
+  const factorOf = (name: string): number => ((statistics.get(name)?.factor ?? 0) * size) / batchSize;
+  return g.scope('statistics', () => {
+    const own = [...tensors].map(([name, old]) => {
+      const value = statistics.get(name)?.value ?? old;
+      return packing.fill ? value : g.op('Mul', [value, g.scalar(factorOf(name))]);
+    });
+    const packed = packing.pack(g, own);
+    return packing.fill ? g.op('Mul', [packed, packing.fill(g, ({ name }) => factorOf(name))]) : packed;
+  });
+}
+
+/** The running statistics after a batch: those that layers have renewed move towards the sum of its pieces' shares. */
+function renewedBy(
+  g: GraphBuilder,
+  total: Value,
+  names: ReadonlySet<string>,
+  { vector, tensors, packing }: Running,
+): Value {
+  const keptOf = (name: string): number => (names.has(name) ? 1 - bnDefaults.momentum : 1);
+  return g.scope('renew', () => {
+    const kept = packing.fill
+      ? g.op('Mul', [vector, packing.fill(g, ({ name }) => keptOf(name))])
+      : packing.pack(
+          g,
+          [...tensors].map(([name, old]) => g.op('Mul', [old, g.scalar(keptOf(name))])),
+        );
+    return g.op('Add', [kept, total]);
+  });
+}
+
+export function inPieces(g: GraphBuilder, state: NetworkState, packing: Packing, pieces: Pieces): Passes {
+  const tensors = cut(g, state, packing);
+  const running = { vector: state.buffers, tensors: tensors.buffers, packing: packing.buffers };
+  const forwardOf = (inner: GraphBuilder, piece: Piece, of: Tensors): Forward => {
+    const { network, mode } = pieces.on(inner, piece);
+    return forward(inner, of, { network, mode: { ...mode, renewal: 'together' } });
+  };
+  const zeroLike = (vector: Value): Value => g.op('Mul', [vector, g.scalar(0)]);
+
+  const renewed = new Set<string>();
+  const zeros = tensors.buffers.size > 0 ? zeroLike(state.buffers) : null;
+  const { rows, summand: statistics } = overPieces(g, 'embed', pieces, zeros, (inner, piece) => {
+    const { embeddings, layers } = forwardOf(inner, piece, tensors);
+    for (const name of layers.statistics.keys()) renewed.add(name);
+    return { rows: embeddings, summand: ownStatistics(inner, piece, layers, running) };
+  });
+  const embeddings = g.watch(rows!);
+
+  return {
+    embeddings,
+    buffers: renewed.size > 0 ? renewedBy(g, statistics!, renewed, running) : state.buffers,
+    back: (loss, others, called) => {
+      const targets = [embeddings, ...others];
+      const [slope, ...rest] = inPart('loss', () =>
+        g.untracked(() => gradients(g, loss, targets, ['the embeddings', ...called])),
+      );
+      const { summand } = overPieces(g, 'back', pieces, zeroLike(state.params), (inner, piece) => {
+        const { embeddings, read } = forwardOf(inner, piece, watched(inner, tensors));
+        // Of this, the gradient with respect to the embeddings is the slope.
+        const along = sum(inner, mul(inner, embeddings, piece.rows(inner, slope!)), [0, 1]);
+        const names = [...tensors.params.keys()];
+        const slopes = inner.untracked(() => gradients(inner, along, read, names));
+        return { summand: packing.params.pack(inner, widened(inner, slopes)) };
+      });
+      return { packed: summand!, tensors: [...packing.params.unpack(g, summand!).values()], others: rest };
+    },
+  };
+}

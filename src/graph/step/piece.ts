@@ -1,0 +1,27 @@
+/** Some consecutive images of a batch: what is embedded at a time where the batch is larger than memory. */
+import type { GraphBuilder } from '../builder/builder.js';
+import type { Value } from '../onnx/nodes.js';
+
+export interface Piece {
+  /** Images in it. */
+  size: number;
+  /** Images in the whole batch. */
+  batchSize: number;
+  /** Those of `x`, whose `axis` counts the images of the batch. */
+  rows(g: GraphBuilder, x: Value, axis?: number): Value;
+}
+
+const range = (first: number, length: number): number[] => Array.from({ length }, (_, i) => first + i);
+
+/** @param index which of the pieces, all of `size`; an int64 scalar, or a number */
+export function pieceOf(batchSize: number, size: number, index: Value | number): Piece {
+  const places = (g: GraphBuilder): Value => {
+    if (typeof index === 'number') return g.ints(range(index * size, Math.min(size, batchSize - index * size)));
+    return g.op('Add', [g.op('Mul', [index, g.scalar(size, 'int64')]), g.ints(range(0, size))]);
+  };
+  return {
+    size: typeof index === 'number' ? Math.min(size, batchSize - index * size) : size,
+    batchSize,
+    rows: (g, x, axis = 0) => g.op('Gather', [x, places(g)], { axis }),
+  };
+}
