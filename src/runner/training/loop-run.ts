@@ -65,8 +65,13 @@ export function loopSteps(outputs: PlainTensors, skips: boolean): LoopStep[] {
 /** How many updates were left out. */
 export const countSkipped = (steps: readonly LoopStep[]): number => steps.filter(({ skipped }) => skipped).length;
 
+/** JSON has no other numbers. */
+const told = (value: number): number | null => (Number.isFinite(value) ? value : null);
+const toldOf = (values: Readonly<Record<string, number>>): Record<string, number | null> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, told(value)]));
+
 /**
- * The steps as lines of metrics.
+ * The steps as lines of metrics, as they will be read: observers compare them with lines of a file.
  *
  * @param leftOut steps that mixed precision has left out before them
  * @param timing seconds a step
@@ -79,9 +84,9 @@ export function stepMetrics(
   const rates = Object.fromEntries(Object.entries(own).map(([name, rate]) => [`lr_${name}`, rate]));
   let count = leftOut;
   return steps.map(({ loss, statistics, gradientNorm, lossScale, skipped }, i) => ({
-    ...{ kind: 'step', epoch, step: first + i, loss, ...statistics, lr, ...rates },
+    ...{ kind: 'step', epoch, step: first + i, loss: told(loss), ...toldOf(statistics), lr, ...rates },
     ...{ step_seconds: timing.step, data_seconds: timing.data },
-    ...(gradientNorm !== undefined && { gradient_norm: gradientNorm }),
+    ...(gradientNorm !== undefined && { gradient_norm: told(gradientNorm) }),
     ...(lossScale !== undefined && { loss_scale: lossScale, skipped_steps: (count += Number(skipped)) }),
     ...(skipped && { skipped: true }),
   }));
