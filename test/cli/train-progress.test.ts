@@ -51,9 +51,12 @@ describe('without a terminal', () => {
       'loss 0.5000  scale 32768  left out 1  pairs 123',
     );
     const { output, written } = recorder({});
-    const result = { status: 'done', epoch: 1, step: 9, leftOut: 2, files: {} } as const;
+    const result = { status: 'done', epoch: 1, step: 9, leftOut: { overflow: 2, notFinite: 1 }, files: {} } as const;
     new TrainProgress(new Terminal(output), options).finish(result);
-    expect(written()).toContain('left out    2 steps, whose gradients overflowed float16 (--precision fp16)\n');
+    expect(written()).toContain(
+      '  left out    2 steps, for a scaled gradient beyond float16 (--precision fp16)\n' +
+        '  left out    1 step, for a loss or gradient that was not finite\n',
+    );
   });
 
   it('says once that a long phase begins', () => {

@@ -1,6 +1,7 @@
 /** What a training tells while it runs, and what it returns. */
 import type { Provider } from '../../graph/options.js';
 import { printableName } from '../base/printable-name.js';
+import type { LeftOut } from '../checkpoints/checkpoint.js';
 import type { UsedImages } from '../data/check.js';
 import type { EvalStage } from '../evaluation/evaluate.js';
 import type { Metrics } from './metrics-file.js';
@@ -114,8 +115,8 @@ export interface TrainResult {
   last?: Recall;
   /** The best Recall@1, and the steps done at it. */
   best?: { step: number; recall: number };
-  /** In mixed precision: steps left out since the training began. */
-  leftOut?: number;
+  /** Steps left out since the training began; absent for none. */
+  leftOut?: LeftOut;
   files: {
     /** The newest state: what to resume from. */
     checkpoint?: string;

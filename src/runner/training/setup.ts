@@ -9,7 +9,7 @@ import type { Parts } from '../../graph/parts/parts.js';
 import { partsOf } from '../../graph/parts/parts.js';
 import type { StateTensor } from '../../graph/parts/state.js';
 import { firstScale, lossScale, stateTensors } from '../../graph/parts/state.js';
-import type { Checkpoint, CheckpointMetadata } from '../checkpoints/checkpoint.js';
+import type { Checkpoint, CheckpointMetadata, LeftOut } from '../checkpoints/checkpoint.js';
 import { loadCheckpoint, matchCheckpoint } from '../checkpoints/checkpoint.js';
 import { checkpointBytes, requireRoom } from '../checkpoints/room.js';
 import { CheckpointFolder } from '../checkpoints/folder.js';
@@ -18,6 +18,7 @@ import { requireModules } from '../checkpoints/own-parts.js';
 import { blueprintOf, requireSameBlueprint } from '../modules/blueprint.js';
 import { partKinds } from '../modules/kinds.js';
 import { rateKey, requireSameNames } from '../modules/loss-rates.js';
+import { noneLeftOut } from './left-out.js';
 import type { StepShapes } from './loop-run.js';
 import { ComputeThread } from '../compute/thread.js';
 import type { BatchPlan } from '../data/batches.js';
@@ -81,8 +82,8 @@ export interface TrainSetup {
   /** Recall@k of the untrained network, when resuming a run that tells it. */
   untrained: Recall | undefined;
   rollbacks: number;
-  /** Steps left out because their gradients overflowed float16, when resuming; 0 in float32. */
-  leftOut: number;
+  /** Steps that were left out before. */
+  leftOut: LeftOut;
 }
 
 /** Later in the list, closed first. */
@@ -129,9 +130,6 @@ export async function loadToGoOn(path: string, tensors: readonly StateTensor[]):
   if (!isScaled || checkpoint.state[lossScale]) return checkpoint;
   return { ...checkpoint, state: { ...checkpoint.state, [lossScale]: firstScale() } };
 }
-
-/** How many steps a state in mixed precision has seen left out. */
-export const stepsLeftOut = ({ [lossScale]: scale }: TrainingState): number => scale?.[2] ?? 0;
 
 /** Moves the state of a checkpoint into the thread. */
 export async function holdState(
@@ -296,7 +294,7 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   const untrained = resume !== undefined && start.step > 0 ? await recordedUntrained(metricsFile, resume) : undefined;
   const best = resumed?.metadata.best ?? null;
   const rollbacks = resumed?.metadata.rollbacks ?? 0;
-  const leftOut = resumed && parts.scalesLoss ? stepsLeftOut(resumed.state) : 0;
+  const leftOut = resumed?.metadata.leftOut ?? noneLeftOut;
   return {
     ...{ plan, training, layout, state, rates, shapes, recorded, train, val, used, batchAt, stepsPerEpoch },
     ...{ loader, thread, lock, folder, metrics, start, best, untrained, rollbacks, leftOut },
