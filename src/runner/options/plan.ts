@@ -111,7 +111,7 @@ function graphOf(
     dropout: resolveDropout(options, layout),
     // Absent when they are off: the checkpoints of other runs say nothing of them.
     ...(clipNorm !== undefined && { clipNorm }),
-    ...recordedChoices({ precision: options.precision, deterministic: options.deterministic }),
+    ...recordedChoices(options),
     ...(nanPolicy === 'skip' && { skipNotFinite: true }),
   };
 }
