@@ -1,5 +1,6 @@
 /** Numbers and names for people. */
 import { count, counted } from '../runner/base/counted.js';
+import type { Precision } from '../graph/options.js';
 import type { UsedImages } from '../runner/data/check.js';
 import type { EvalStage } from '../runner/evaluation/evaluate.js';
 
@@ -14,6 +15,10 @@ export function imagesText({ images, classes, skipped }: UsedImages): string {
 /** What a training uses. */
 export const splitsText = (train: UsedImages, val: UsedImages): string =>
   `train: ${imagesText(train)}; val: ${imagesText(val)}`;
+
+/** on cuda, in mixed precision (fp16) */
+export const placeText = ({ device, precision }: { device: string; precision: Precision }): string =>
+  `on ${device}${precision === 'fp16' ? ', in mixed precision (fp16)' : ''}`;
 
 /** 12345678 -> 12.3 MB */
 export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

@@ -2,7 +2,7 @@
 import type { ModuleSources } from '../runner/modules/kinds.js';
 import { partLabel } from '../runner/modules/kinds.js';
 import type { TrainEvent, TrainResult } from '../runner/training/events.js';
-import { count, counted, duration, evalStages, megabytes, recallTable, splitsText } from './format.js';
+import { count, counted, duration, evalStages, megabytes, placeText, recallTable, splitsText } from './format.js';
 import type { Terminal } from './terminal.js';
 import { TimeLeft } from './time-left.js';
 
@@ -101,10 +101,10 @@ export class TrainProgress {
     'download-progress': ({ file, done, total }) => {
       this.enter(`downloading ${file}`, done, total, megabytes);
     },
-    start: ({ val, stepsPerEpoch, epochs, paramCount, device, resumedFrom, best, before, ...train }) => {
+    start: ({ val, stepsPerEpoch, epochs, paramCount, device, precision, resumedFrom, best, before, ...train }) => {
       const { model, modules, imageSize, batchSize, out } = this.options;
       this.print(
-        `network  ${partLabel(model, modules?.backbone)} at ${imageSize} px, ${count(paramCount)} parameters, on ${device}`,
+        `network  ${partLabel(model, modules?.backbone)} at ${imageSize} px, ${count(paramCount)} parameters, ${placeText({ device, precision })}`,
       );
       this.print(`data     ${splitsText(train, val)}`);
       this.print(

@@ -1,5 +1,5 @@
 /** What a training tells while it runs, and what it returns. */
-import type { Provider } from '../../graph/options.js';
+import type { Precision, Provider } from '../../graph/options.js';
 import { printableName } from '../base/printable-name.js';
 import type { LeftOut } from '../checkpoints/checkpoint.js';
 import type { UsedImages } from '../data/check.js';
@@ -26,6 +26,8 @@ export type TrainEvent =
       epochs: number;
       paramCount: number;
       device: Provider;
+      /** What the backbone is trained in. */
+      precision: Precision;
       /** Epochs finished, steps of the next one done, and steps done since the training began. */
       resumedFrom?: { epoch: number; epochStep: number; step: number };
       /** The best Recall@1 of the run that is resumed, and the steps done at it. */

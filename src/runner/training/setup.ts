@@ -28,6 +28,7 @@ import type { UsedImages } from '../data/check.js';
 import { usableImages, usedImages } from '../data/check.js';
 import type { ImageSet } from '../data/folder.js';
 import { listSome } from '../base/list-some.js';
+import { counted } from '../base/counted.js';
 import type { WriteLock } from '../base/write-lock.js';
 import { ImageLoader } from '../data/loader.js';
 import { openSplits } from '../data-sets/open-data.js';
@@ -174,7 +175,10 @@ export async function checkSplits(
   const skipped = [...train.skipped, ...val.skipped];
   if (skipped.length > 0) {
     const names = listSome(skipped.map(({ path, reason }) => `${path}: ${reason}`));
-    onEvent({ kind: 'note', message: `${skipped.length} images cannot be read and are left out:\n${names}` });
+    onEvent({
+      kind: 'note',
+      message: `${counted(skipped.length, 'image cannot be read and is', 'images cannot be read and are')} left out:\n${names}`,
+    });
   }
   const used = { train: usedImages(train.set, train.skipped.length), val: usedImages(val.set, val.skipped.length) };
   return { train: train.set, val: val.set, used };

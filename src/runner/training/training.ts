@@ -1,6 +1,7 @@
 /** What a training does once it is open: steps in ONNX Runtime, evaluations, metrics and checkpoints. */
 import { existsSync } from 'node:fs';
 import { allFinite } from '../base/all-finite.js';
+import { counted } from '../base/counted.js';
 import { ModuleError } from '../modules/blame.js';
 import { describeSearch } from '../data/search-sets.js';
 import { untilAborted } from '../base/until-aborted.js';
@@ -57,7 +58,8 @@ export class Training {
     hooks.onEvent({
       kind: 'start',
       ...{ ...used.train, val: used.val, stepsPerEpoch, epochs },
-      ...{ paramCount: layout.paramCount, device: plan.device.device, resumedFrom },
+      ...{ paramCount: layout.paramCount, device: plan.device.device },
+      ...{ precision: setup.training.precision ?? 'fp32', resumedFrom },
       ...(this.best && { best: this.best }),
       ...(setup.untrained && { before: setup.untrained }),
     });
@@ -67,7 +69,7 @@ export class Training {
     if (position.epoch >= epochs) {
       hooks.onEvent({
         kind: 'note',
-        message: `${resume} has finished ${position.epoch} epochs, and --epochs is ${epochs}: nothing is left to do`,
+        message: `${resume} has finished ${counted(position.epoch, 'epoch')}, and --epochs is ${epochs}: nothing is left to do`,
       });
       return this.result('done');
     }
