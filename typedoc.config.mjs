@@ -24,7 +24,16 @@ function nameModules(app) {
 }
 
 /** Values and helpers that a type is derived from: its page shows what comes out. */
-const derivedFrom = ['purposes', 'webVariantNames', 'galleryDtypes', 'record', 'Checked', 'Fields', 'Widened'];
+const derivedFrom = [
+  'providers',
+  'purposes',
+  'webVariantNames',
+  'galleryDtypes',
+  'record',
+  'Checked',
+  'Fields',
+  'Widened',
+];
 
 /** Types that others name, but that a program can't import. To be exported or hidden; none is to be added. */
 const notYetExported = [

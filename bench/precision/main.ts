@@ -56,7 +56,7 @@ async function firstCheckpoint(folder: string, options: TrainOptions, scale: num
   const { metadata } = await loadCheckpoint(path.join(out, 'checkpoint.safetensors'));
   const layout = describeNetwork(metadata.options);
   const state = initialState(metadata.options, metadata.seed, layout);
-  state['loss_scale']!.set([scale, 0, 0]);
+  state['loss_scale']!.set([scale, 0]);
   const file = path.join(folder, 'first.safetensors');
   const position = { epoch: 0, epochStep: 0, step: 0, best: null };
   await saveCheckpoint(file, { layout, state, metadata: { ...metadata, ...position } });

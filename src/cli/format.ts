@@ -1,22 +1,24 @@
 /** Numbers and names for people. */
+import { count, counted } from '../runner/base/counted.js';
+import type { Precision } from '../graph/options.js';
 import type { UsedImages } from '../runner/data/check.js';
 import type { EvalStage } from '../runner/evaluation/evaluate.js';
 
-/** 1234567 -> 1,234,567 */
-export const count = (value: number): string => value.toLocaleString('en-US');
-
-/** 1 -> 1 step, 1200 -> 1,200 steps */
-export const counted = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+export { count, counted };
 
 /** 103 images of 8 classes, 3 left out */
 export function imagesText({ images, classes, skipped }: UsedImages): string {
   const left = skipped > 0 ? `, ${count(skipped)} left out` : '';
-  return `${counted(images, 'image')} of ${count(classes)} ${classes === 1 ? 'class' : 'classes'}${left}`;
+  return `${counted(images, 'image')} of ${counted(classes, 'class', 'classes')}${left}`;
 }
 
 /** What a training uses. */
 export const splitsText = (train: UsedImages, val: UsedImages): string =>
   `train: ${imagesText(train)}; val: ${imagesText(val)}`;
+
+/** on cuda, in mixed precision (fp16) */
+export const placeText = ({ device, precision }: { device: string; precision: Precision }): string =>
+  `on ${device}${precision === 'fp16' ? ', in mixed precision (fp16)' : ''}`;
 
 /** 12345678 -> 12.3 MB */
 export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

@@ -1,6 +1,7 @@
 /** Every option that more than one command may take. Names and defaults are those of the paper's published training scripts. */
 import { backbones } from '../graph/models/index.js';
-import type { OptimizerName, Precision, Provider } from '../graph/options.js';
+import type { OptimizerName, Precision } from '../graph/options.js';
+import { providers } from '../graph/options.js';
 import { embedDefaults, runDefaults } from '../runner/options/defaults.js';
 import { publishedVersions } from '../runner/options/published.js';
 import { filters, preprocessingRules, resizes } from '../graph/preprocessing.js';
@@ -13,7 +14,6 @@ import { bytes, colors, integer, listOf, number, oneOf, path, text, valSplitText
 const count = integer({ min: 1 });
 const notNegative = number({ min: 0 });
 const models = Object.keys(backbones);
-const providers: Provider[] = ['cpu', 'cuda', 'webgpu'];
 const optimizers: OptimizerName[] = ['sgd', 'adam'];
 const cacheModes: CacheMode[] = ['none', 'ram'];
 const smallClasses: SmallClasses[] = ['error', 'drop', 'repeat'];

@@ -68,14 +68,20 @@ export const path: Parser<string> = (text) => {
   return text;
 };
 
-const unitBytes = { kb: 1e3, mb: 1e6, gb: 1e9, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 };
+const unitBytes = {
+  ...{ kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 },
+};
+/** More than a device will have, and still a whole number. */
+const mostBytes = 1e15;
 
 /** A size with its unit, in bytes. */
 export const bytes: Parser<number> = (text) => {
-  const [, amount, unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([kmg]i?b)\s*$/i.exec(text) ?? [];
+  const [, amount, unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]i?b)\s*$/i.exec(text) ?? [];
   const size = Math.floor(Number(amount) * (unitBytes[unit.toLowerCase() as keyof typeof unitBytes] ?? NaN));
-  if (Number.isSafeInteger(size) && size > 0) return size;
-  throw new InvalidArgumentError('Give a size with its unit, such as 8GB or 500MiB.');
+  if (Number.isNaN(size)) throw new InvalidArgumentError('Give a size with its unit, such as 8GB or 500MiB.');
+  if (size < 1 || size > mostBytes) throw new InvalidArgumentError('Give 1 byte or more, at most 1000TB, such as 8GB.');
+  return size;
 };
 
 /** Any text, none included. */

@@ -20,7 +20,7 @@ import { addPrepare } from './commands/prepare.js';
 import { addReport } from './commands/report.js';
 import { addTrain } from './commands/train.js';
 import { addVerify } from './commands/verify.js';
-import { addExample } from './options.js';
+import { addExample, adviseOnUnknown } from './options.js';
 
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];
 
@@ -33,6 +33,15 @@ const helpAdvice = (command: Command): string =>
   command.commands.length > 0
     ? `'${fullName(command)} --help' lists the commands, '${fullName(command)} COMMAND --help' a command's options.`
     : `'${fullName(command)} --help' describes what it takes.`;
+
+/** Options by the names that they have in ONNX Runtime, which no misspelling leads to. */
+const otherNames: Readonly<Record<string, string>> = { '--provider': '--device', '--execution-provider': '--device' };
+
+/** What is meant by an option that a command has under another name. */
+const meantBy = (command: Command, flag: string): string | undefined => {
+  const name = otherNames[flag.split('=')[0]!];
+  return name !== undefined && command.options.some(({ long }) => long === name) ? `Did you mean ${name}?` : undefined;
+};
 
 /** @param modules that the arguments name, loaded: they declare options of their own */
 export function createProgram(modules: LoadedModules = noModules): Command {
@@ -74,6 +83,9 @@ export function createProgram(modules: LoadedModules = noModules): Command {
     addHelp,
   ])
     add(program, modules);
-  for (const command of everyCommand(program)) command.showHelpAfterError(helpAdvice(command));
+  for (const command of everyCommand(program)) {
+    command.showHelpAfterError(helpAdvice(command));
+    adviseOnUnknown(command, (flag) => meantBy(command, flag));
+  }
   return program;
 }

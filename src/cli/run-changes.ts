@@ -2,7 +2,7 @@
 import { printableName } from '../runner/base/printable-name.js';
 import type { Change } from '../runner/reproduce/changes.js';
 import type { CurveComparison, CurveDifference } from '../runner/reproduce/curves.js';
-import type { CheckpointDifference } from '../runner/reproduce/tensors.js';
+import type { CheckpointDifference, LayoutDifference } from '../runner/reproduce/tensors.js';
 import { count, counted } from './format.js';
 
 const mostDetails = 10;
@@ -41,9 +41,27 @@ export function curveLines(
   return [`the first difference in ${compared}: ${differenceText(first)}`, ...(furthest ? [furthest] : []), ...only];
 }
 
-/** In one line. */
-export function tensorText({ metadata, layout, first, differing, tensors }: CheckpointDifference): string {
-  if (layout !== undefined) return `other tensors: ${printableName(layout)}`;
+const mostTensors = 3;
+
+/** @param names of the two */
+function layoutText({ onlyA, onlyB }: LayoutDifference, [a, b]: [string, string]): string {
+  const sides = [
+    { tensors: onlyA, name: a },
+    { tensors: onlyB, name: b },
+  ].filter(({ tensors }) => tensors.length > 0);
+  const texts = sides.map(({ tensors, name }) => {
+    const more = tensors.length > mostTensors ? ` and ${count(tensors.length - mostTensors)} more` : '';
+    return `${tensors.slice(0, mostTensors).map(printableName).join(', ')}${more} only in ${name}`;
+  });
+  return texts.length > 0 ? texts.join('; ') : 'the same ones in another order';
+}
+
+/** In one line. @param names of the two */
+export function tensorText(
+  { metadata, layout, first, differing, tensors }: CheckpointDifference,
+  names: [string, string],
+): string {
+  if (layout !== undefined) return `other tensors: ${layoutText(layout, names)}`;
   const entries = metadata.length > 0 ? `other ${metadata.map(printableName).join(', ')}; ` : '';
   if (!first) return entries === '' ? 'the same' : `${entries}the same tensors`;
   const { name, values, largest } = first;

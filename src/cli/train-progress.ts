@@ -2,7 +2,7 @@
 import type { ModuleSources } from '../runner/modules/kinds.js';
 import { partLabel } from '../runner/modules/kinds.js';
 import type { TrainEvent, TrainResult } from '../runner/training/events.js';
-import { count, counted, duration, evalStages, megabytes, recallTable, splitsText } from './format.js';
+import { count, counted, duration, evalStages, megabytes, placeText, recallTable, splitsText } from './format.js';
 import type { Terminal } from './terminal.js';
 import { TimeLeft } from './time-left.js';
 
@@ -46,6 +46,13 @@ function stepsTexts(event: Steps, { batchSize, epochs }: TrainProgressOptions) {
   };
 }
 
+/** Why steps were left out. */
+const leftOutTexts = ({ overflow, notFinite }: NonNullable<TrainResult['leftOut']>): string[] =>
+  [
+    { steps: overflow, why: 'a scaled gradient beyond float16 (--precision fp16)' },
+    { steps: notFinite, why: 'a loss or gradient that was not finite' },
+  ].flatMap(({ steps, why }) => (steps > 0 ? [`${counted(steps, 'step')}, for ${why}`] : []));
+
 /** 0.3834 -> .383 */
 const short = (recall: number): string => recall.toFixed(3).replace(/^0/, '');
 
@@ -75,16 +82,13 @@ export class TrainProgress {
   };
 
   /** Tells where the files are. */
-  finish({ status, epoch, step, best, leftOut = 0, files }: TrainResult): void {
+  finish({ status, epoch, step, best, leftOut, files }: TrainResult): void {
     const took = duration((performance.now() - this.started) / 1000);
     const done = status === 'done' ? 'done' : status === 'time-up' ? 'stopped as --max-hours asks,' : 'stopped';
     // Epochs and steps are those of the whole run, the time is that of this process.
     const time = this.isResumed ? `${took} since it was resumed` : took;
     this.terminal.print(`${done} after ${counted(epoch, 'epoch')}, ${counted(step, 'step')}, ${time}`);
-    if (leftOut > 0)
-      this.terminal.print(
-        `  left out    ${counted(leftOut, 'step')}, whose gradients overflowed float16 (--precision fp16)`,
-      );
+    for (const line of leftOut ? leftOutTexts(leftOut) : []) this.terminal.print(`  left out    ${line}`);
     if (files.checkpoint) this.terminal.print(`  to go on    ${files.checkpoint}`);
     if (best && files.best) this.terminal.print(`  best        ${files.best} (Recall@1 ${best.recall.toFixed(4)})`);
     if (files.metrics) this.terminal.print(`  metrics     ${files.metrics}`);
@@ -97,10 +101,10 @@ export class TrainProgress {
     'download-progress': ({ file, done, total }) => {
       this.enter(`downloading ${file}`, done, total, megabytes);
     },
-    start: ({ val, stepsPerEpoch, epochs, paramCount, device, resumedFrom, best, before, ...train }) => {
+    start: ({ val, stepsPerEpoch, epochs, paramCount, device, precision, resumedFrom, best, before, ...train }) => {
       const { model, modules, imageSize, batchSize, out } = this.options;
       this.print(
-        `network  ${partLabel(model, modules?.backbone)} at ${imageSize} px, ${count(paramCount)} parameters, on ${device}`,
+        `network  ${partLabel(model, modules?.backbone)} at ${imageSize} px, ${count(paramCount)} parameters, ${placeText({ device, precision })}`,
       );
       this.print(`data     ${splitsText(train, val)}`);
       this.print(

@@ -2,7 +2,8 @@
 import type { OptionValue } from './declarations.js';
 
 /** Where a graph will run; picks the lowering of each operator (see `lowerings/`). */
-export type Provider = 'cpu' | 'cuda' | 'webgpu';
+export const providers = ['cpu', 'cuda', 'webgpu'] as const;
+export type Provider = (typeof providers)[number];
 
 /** What the backbone computes in while it is trained: `fp16` is mixed, see `step/loss-scale.ts`. */
 export type Precision = 'fp32' | 'fp16';

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { buildArtifactFiles } from './shipping/build.js';
-export type { Checkpoint, CheckpointMetadata, NamedShape } from './checkpoints/checkpoint.js';
+export type { Checkpoint, CheckpointMetadata, LeftOut, NamedShape } from './checkpoints/checkpoint.js';
 export type { CheckpointContent } from './checkpoints/checkpoint.js';
 export { loadCheckpoint, saveCheckpoint } from './checkpoints/checkpoint.js';
 export type { UsedImages } from './data/check.js';

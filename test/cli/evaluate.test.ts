@@ -27,7 +27,7 @@ describe('dws eval', () => {
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/Recall@1 +Recall@3 +Recall@100\nval/);
     expect(stdout).toContain(
-      '1 of 5 queries have no other image of their class to find: no Recall@k can be above 0.8000.',
+      '1 of 5 queries has no other image of their class to find: no Recall@k can be above 0.8000.',
     );
     expect(stdout).toMatch(/val( +\d\.\d{4}){2} +0\.8000\n/);
   });

@@ -55,9 +55,12 @@ it('a choice lists what is known', () => {
 });
 
 it('a size has a unit', () => {
-  expect(['8GB', '500 MiB', '1.5gb', '1kB'].map(bytes)).toEqual([8e9, 500 * 2 ** 20, 1.5e9, 1000]);
-  for (const wrong of ['8', '8G', '-1GB', '0GB', 'GB', '1e3GB', '99999999GB']) {
+  expect(['8GB', '500 MiB', '1.5gb', '1kB', '2TB'].map(bytes)).toEqual([8e9, 500 * 2 ** 20, 1.5e9, 1000, 2e12]);
+  for (const wrong of ['8', '8G', '-1GB', 'GB', '1e3GB']) {
     expect(() => bytes(wrong), wrong).toThrow('Give a size with its unit, such as 8GB or 500MiB.');
+  }
+  for (const wrong of ['0GB', '0.0001kB', '99999999TB']) {
+    expect(() => bytes(wrong), wrong).toThrow('Give 1 byte or more, at most 1000TB, such as 8GB.');
   }
 });
 

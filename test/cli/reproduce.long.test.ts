@@ -1,5 +1,5 @@
 /** `dws verify` and `dws diff` through the built program: what they say, and their exit codes. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { writeImageFolder } from '../helpers/images.js';
@@ -56,6 +56,15 @@ it('verify says where other numbers come out, with 3, also as JSON', async () =>
   const json = await inFolder('verify run --json');
   expect(JSON.parse(json.stdout)).toMatchObject({ outcome: 'changed' });
   await writeFile(record(), text);
+});
+
+it('verify says that it repeats a run when the images could be read, and not before', async () => {
+  await cp(path.join(folder.path, 'data'), path.join(folder.path, 'torn'), { recursive: true });
+  await writeFile(path.join(folder.path, 'torn/train/train-0/0.png'), 'no image');
+  const { code, stdout, stderr } = await inFolder('verify run --data-path torn --anyway');
+  expect(stdout).not.toContain('repeating');
+  expect(stderr).toMatch(/^dws: 1 of 12 images in .* cannot be read:/);
+  expect(code).toBe(1);
 });
 
 it('verify ends at Ctrl-C, with 130', async () => {

@@ -147,7 +147,10 @@ it('a batch that memory has no room for is told, and the checkpoint stays', asyn
   const before = await readFile(checkpointOf('large'));
   const more = '--image-size 224 --batch-size 200 --batch-k 50 --small-classes repeat';
   const failed = await run('large', { ulimit: '-v 4000000' }, more);
-  expectRefusal(failed, /^dws: train_loop on cpu: not enough memory\. Lower --batch-size, --micro-batch or --image-size.*\n$/m);
+  expectRefusal(
+    failed,
+    /^dws: train_loop on cpu: not enough memory\. Lower --batch-size, --micro-batch or --image-size.*\n$/m,
+  );
   expect((await readFile(checkpointOf('large'))).equals(before)).toBe(true);
   await expectSameEnd('large');
 });

@@ -51,9 +51,12 @@ describe('without a terminal', () => {
       'loss 0.5000  scale 32768  left out 1  pairs 123',
     );
     const { output, written } = recorder({});
-    const result = { status: 'done', epoch: 1, step: 9, leftOut: 2, files: {} } as const;
+    const result = { status: 'done', epoch: 1, step: 9, leftOut: { overflow: 2, notFinite: 1 }, files: {} } as const;
     new TrainProgress(new Terminal(output), options).finish(result);
-    expect(written()).toContain('left out    2 steps, whose gradients overflowed float16 (--precision fp16)\n');
+    expect(written()).toContain(
+      '  left out    2 steps, for a scaled gradient beyond float16 (--precision fp16)\n' +
+        '  left out    1 step, for a loss or gradient that was not finite\n',
+    );
   });
 
   it('says once that a long phase begins', () => {
@@ -115,11 +118,12 @@ it('calls a checkpoint the best so far, and says when that is not better than th
 
 const start: TrainEvent = {
   ...{ kind: 'start', classes: 8, images: 103, skipped: 3, val: { images: 40, classes: 1, skipped: 0 } },
-  ...{ stepsPerEpoch: 100, epochs: 2, paramCount: 7, device: 'cpu' },
+  ...{ stepsPerEpoch: 100, epochs: 2, paramCount: 7, device: 'cpu', precision: 'fp32' },
 };
 const resumedFrom = { epoch: 1, epochStep: 0, step: 100 };
 
 it('tells what of each split is used, and beside it what is left out', () => {
+  expect(printed([{ ...start, precision: 'fp16' }])).toMatch(/^network .* on cpu, in mixed precision \(fp16\)$/m);
   expect(printed([start])).toContain(
     'data     train: 103 images of 8 classes, 3 left out; val: 40 images of 1 class\n',
   );

@@ -9,7 +9,7 @@ import { terminal } from '../terminal.js';
 const runs: [string, string] = ['RUN_A', 'RUN_B'];
 
 function checkpointLine({ name, difference, onlyIn }: ComparedCheckpoint): string {
-  return `${name}: ${difference ? tensorText(difference) : `only in ${onlyIn === 'a' ? runs[0] : runs[1]}`}`;
+  return `${name}: ${difference ? tensorText(difference, runs) : `only in ${onlyIn === 'a' ? runs[0] : runs[1]}`}`;
 }
 
 function epochLines({ both, first }: RunDifference['epochs']): string[] {

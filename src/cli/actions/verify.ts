@@ -61,7 +61,7 @@ function differenceLines({ curves, weights, replaced, changes, suspects }: Verif
     ...(curves?.first ? [differenceText(curves.first)] : []),
     ...(!curves?.first && curves && curves.onlyA > 0 ? [`${counted(curves.onlyA, 'step')} could not be repeated`] : []),
     ...(!curves?.first && first ? [`the weights after epoch ${first.epoch}, step ${first.step}`] : []),
-    ...(tensors ? [tensorText(tensors)] : []),
+    ...(tensors ? [tensorText(tensors, ['the run', 'its repetition'])] : []),
     ...(deciding.length > 0
       ? [`what has changed: ${deciding.map(({ name }) => name).join(', ')}`]
       : ['nothing that is recorded has changed', ...suspects]),
@@ -101,6 +101,7 @@ export async function verify(run: string, values: Values): Promise<void> {
   const print = (text: string) => {
     if (!json) terminal.print(text);
   };
+  let planned: Repetition | undefined;
   try {
     const verification = await verifyRun(
       run,
@@ -109,13 +110,14 @@ export async function verify(run: string, values: Values): Promise<void> {
         signal: interrupt.signal,
         onEvent: (event) => {
           if (event.kind === 'note') print(event.message);
+          // What can't be read has been found by then.
+          else if (event.kind === 'start' && planned) print(plan(planned));
           else showProgress(event);
         },
         onHashed: (done, total) => terminal.status(`hashing images ${count(done)}/${count(total)}`),
         onChanges: (changes, repetition) => {
-          if (json) return;
-          printChanges(changes);
-          if (anyway || !changes.some(({ decides }) => decides)) terminal.print(plan(repetition));
+          planned = repetition;
+          if (!json) printChanges(changes);
         },
       },
     );

@@ -17,7 +17,7 @@ import { packingOf } from '../state/packing.js';
 import type { NetworkLayout } from '../state/state.js';
 import { describeNetwork } from '../step/describe.js';
 import type { GuardOptions } from '../step/guard.js';
-import { areFinite, gradientNorm, skipNotFinite } from '../step/guard.js';
+import { areFinite, gradientNorm, isFiniteScalar, skipNotFinite } from '../step/guard.js';
 import { nextScale, scaleIn } from '../step/loss-scale.js';
 import type { Conversions, LoopedStep, State } from '../step/loop.js';
 import { stepLoop } from '../step/loop.js';
@@ -196,7 +196,10 @@ export function buildTrainLoop(options: TrainingOptions, definitions: Definition
     const kept = skipNotFinite(body, { before, after, loss, norm }, guards);
     const rows = { ...statistics, ...(norm && { gradient_norms: norm }) };
     if (!state.scale || !norm) return { state: kept, loss, rows };
-    const scale = body.scope('loss_scale', () => nextScale(body, before[lossScale]!, areFinite(body, [loss, norm])));
+    const scale = body.scope('loss_scale', () => {
+      const finite = { isTaken: areFinite(body, [loss, norm]), isLossFinite: isFiniteScalar(body, loss) };
+      return nextScale(body, before[lossScale]!, finite);
+    });
     return { state: { ...kept, [lossScale]: scale }, loss, rows: { ...rows, loss_scales: state.scale } };
   };
   const asParams = ['params', ...vectorsOf(parts.optimizer)].map((name) => [name, packing.params]);

@@ -17,6 +17,7 @@ import { requireInputs } from '../operators/operator.js';
 import { requireCountable, TooLargeError } from './too-large.js';
 import { wideGemm, widens } from './wide-gemm.js';
 import type { Precision, Provider } from '../options.js';
+import { providers } from '../options.js';
 import { Initializers } from './initializers.js';
 import { mayShareMemory } from './shared-memory.js';
 import type { Inputs } from './tape.js';
@@ -77,6 +78,8 @@ export class GraphBuilder implements Nodes {
     private readonly around: readonly symbol[] = [],
     private readonly settings: BuilderSettings = {},
   ) {
+    if (!providers.includes(provider))
+      throw new Error(`provider ${String(provider)}: give one of ${providers.join(', ')}`);
     this.initializers = new Initializers(prefix, this.own);
   }
 

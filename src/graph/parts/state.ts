@@ -61,14 +61,14 @@ function parameterState({ name, shape }: LossParameter, rules: readonly Rule[]):
 /** What of the parts has state. */
 export type StateParts = Pick<Parts, 'loss' | 'optimizer' | 'ownRules'> & Partial<Pick<Parts, 'scalesLoss'>>;
 
-/** Of the loss, steps since it changed, and steps left out; see `step/loss-scale.ts`. */
+/** Of the loss, and steps since it changed; see `step/loss-scale.ts`. */
 export const lossScale = 'loss_scale';
 
 /** PyTorch's defaults (torch.cuda.amp.GradScaler): doubled after so many steps without an overflow, halved at each. */
 export const scaling = { initial: 2 ** 16, growth: 2, backoff: 0.5, interval: 2000 } as const;
 
 /** The state `loss_scale` that a training begins with. */
-export const firstScale = (): Float32Array => Float32Array.of(scaling.initial, 0, 0);
+export const firstScale = (): Float32Array => Float32Array.of(scaling.initial, 0);
 
 /**
  * Every state tensor of a run, in the order of the graphs' inputs and outputs.
@@ -99,6 +99,6 @@ export function stateTensors(
     { name: 'buffers', shape: [bufferCount], tensors: buffers },
     ...ofLoss,
     ...ofOptimizer,
-    ...(scalesLoss ? [single(lossScale, [3])] : []),
+    ...(scalesLoss ? [single(lossScale, [2])] : []),
   ];
 }

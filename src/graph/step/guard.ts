@@ -36,9 +36,13 @@ export function gradientNorm(
 
 const largestFloat = 3.4028234663852886e38;
 
+/** Whether a scalar is a number; bool. */
+export const isFiniteScalar = (g: GraphBuilder, x: Value): Value =>
+  g.op('LessOrEqual', [g.op('Abs', [x]), g.scalar(largestFloat)]);
+
 /** Whether two scalars are both numbers; bool. */
 export function areFinite(g: GraphBuilder, values: readonly [Value, Value]): Value {
-  const [a, b] = values.map((x) => g.op('LessOrEqual', [g.op('Abs', [x]), g.scalar(largestFloat)])) as [Value, Value];
+  const [a, b] = values.map((x) => isFiniteScalar(g, x)) as [Value, Value];
   return g.op('And', [a, b]);
 }
 

@@ -27,7 +27,7 @@ const FORMAT = 'dws-checkpoint';
 const VERSION = '1';
 
 export type { NamedShape } from '../../graph/state/state.js';
-export type { CheckpointMetadata } from './metadata.js';
+export type { CheckpointMetadata, LeftOut } from './metadata.js';
 
 /** A checkpoint as it was read. */
 export interface Checkpoint {

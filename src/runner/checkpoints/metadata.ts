@@ -12,6 +12,14 @@ import { parseLabel } from '../modules/kinds.js';
 import { printable } from '../base/printable.js';
 import { isSize } from '../base/sizes.js';
 
+/** Steps whose update was left out. */
+export interface LeftOut {
+  /** Their gradients, scaled, overflowed float16. */
+  overflow: number;
+  /** Their loss or their gradient was not finite. */
+  notFinite: number;
+}
+
 /** Where a training stands, and with which options it came there. */
 export interface CheckpointMetadata {
   /** Epochs finished, so that the training goes on in this epoch (0-based). */
@@ -29,6 +37,8 @@ export interface CheckpointMetadata {
   best: { step: number; recall: number } | null;
   /** How often the training went back and on with later random numbers (`--nan-policy rollback`); absent for 0. */
   rollbacks?: number;
+  /** Since the training began, in whatever precision; absent for none. */
+  leftOut?: LeftOut;
 }
 
 /** A vector of the state, and how many consecutive tensors of the file it spans. */
@@ -68,6 +78,7 @@ export function encodeMetadata(metadata: CheckpointMetadata, vectors: readonly V
     random: canonicalJson({ generator: GENERATOR, seed: metadata.seed, rollbacks: metadata.rollbacks }),
     hyperparameters: canonicalJson({ run: metadata.runOptions, training: metadata.options }),
     best: canonicalJson(metadata.best),
+    ...(metadata.leftOut && { left_out: canonicalJson(metadata.leftOut) }),
     ...preprocessingEntry(metadata),
     vectors: JSON.stringify(vectors),
   };
@@ -101,6 +112,9 @@ const isShare = (value: unknown): boolean => typeof value === 'number' && value 
 
 const isBest = (value: unknown): value is CheckpointMetadata['best'] =>
   value === null || (isObject(value) && isStep(value['step']) && isShare(value['recall']));
+
+const isLeftOut = (value: unknown): value is LeftOut =>
+  isObject(value) && isStep(value['overflow']) && isStep(value['notFinite']);
 
 const isSpan = (value: unknown): value is VectorSpan =>
   Array.isArray(value) && value.length === 2 && /^[a-z][a-z0-9_]*$/.test(String(value[0])) && isSize(value[1]);
@@ -163,6 +177,7 @@ export function decodeMetadata(
     runOptions: options.run,
     best: entry('best', isBest),
     ...(rollbacks !== undefined && { rollbacks }),
+    ...(text['left_out'] !== undefined && { leftOut: entry('left_out', isLeftOut) }),
   };
   const wrong = contradiction(metadata);
   if (wrong !== undefined) throw new UserError(`${path} is damaged: ${wrong}. Take another checkpoint.`);
@@ -170,10 +185,13 @@ export function decodeMetadata(
 }
 
 /** Counters that no training can have come to; undefined for those that fit. */
-function contradiction({ epochStep, step, best, runOptions, rollbacks = 0 }: CheckpointMetadata): string | undefined {
+function contradiction(metadata: CheckpointMetadata): string | undefined {
+  const { epochStep, step, best, runOptions, rollbacks = 0, leftOut } = metadata;
   const epochSteps = (runOptions['batchNum'] as number | undefined) ?? 1;
   if (epochStep > step) return `it has done ${epochStep} steps of its epoch, and ${step} in all`;
   if (best !== null && best.step > step) return `its best is that after step ${best.step}, and it has done ${step}`;
+  if (leftOut && leftOut.overflow + leftOut.notFinite > step)
+    return `it has left out ${leftOut.overflow + leftOut.notFinite} steps, and done ${step}`;
   // They shift the steps that random numbers are drawn for.
   if ((rollbacks + 1) * epochSteps >= 2 ** 31) return `it has gone back ${rollbacks} times`;
   return undefined;

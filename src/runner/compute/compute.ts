@@ -18,7 +18,7 @@ import type { Blueprint } from '../modules/blueprint.js';
 import { blueprintOf } from '../modules/blueprint.js';
 import type { LoadedModules, ModuleSources } from '../modules/kinds.js';
 import { loadModules } from '../modules/load.js';
-import { cudaError } from './cuda-words.js';
+import { deviceError } from './device-words.js';
 import type { Engine, EngineSession, HeldTensors, PlainTensors } from './engine.js';
 import { placeOf } from './engine.js';
 import { chooseEngine } from './engines.js';
@@ -81,7 +81,9 @@ function explain(error: unknown, graph: string, options: DeviceOptions): Error {
   const where = `${graph} on ${options.device}`;
   const message = error instanceof Error ? error.message : String(error);
   // CUDA's libraries are loaded by the first operator that calls them.
-  return cudaError(error, options) ?? memoryError(error, where) ?? new Error(`${where}: ${message}`, { cause: error });
+  return (
+    deviceError(error, options) ?? memoryError(error, where) ?? new Error(`${where}: ${message}`, { cause: error })
+  );
 }
 
 export class Compute {

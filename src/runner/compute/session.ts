@@ -7,8 +7,9 @@ import { GraphBuilder } from '../../graph/builder/builder.js';
 import { encodeModel } from '../../graph/onnx/schema.js';
 import type { Provider } from '../../graph/options.js';
 import { UserError } from '../base/errors.js';
+import { requireDevice } from '../options/rules.js';
 import type { DeviceOptions } from '../options/run-options.js';
-import { cudaError } from './cuda-words.js';
+import { deviceError } from './device-words.js';
 import { bindingFolder, cudaProvider, noCudaProvider } from './onnxruntime-folder.js';
 import { otherVersion, readNote } from './provider-note.js';
 
@@ -97,10 +98,11 @@ const create = (model: Uint8Array | string, options: SessionOptions): Promise<In
 /**
  * Looks whether a device's provider is installed, without opening it.
  *
- * @throws UserError saying how to install it, or naming an option that the device does not have
+ * @throws UserError saying how to install it, or naming an option that the device does not have, or a device that there is not
  */
 export function requireProvider(options: DeviceOptions): void {
   const { device } = options;
+  requireDevice(device);
   const [setting] = cudaSettings(options);
   if (setting !== undefined && device !== 'cuda') {
     throw new UserError(`${setting} is for CUDA devices, but --device is ${device}. Leave one of them out.`);
@@ -121,7 +123,7 @@ async function probe(device: DeviceOptions): Promise<void> {
     const which = device.device === 'cuda' ? ` on CUDA device ${device.deviceId}` : '';
     const { advice } = providerTable[device.device];
     const message = `--device ${device.device}: ONNX Runtime can't open a session${which}: ${firstLine(error)}\n${advice}`;
-    throw cudaError(error, device) ?? new UserError(message, { cause: error });
+    throw deviceError(error, device) ?? new UserError(message, { cause: error });
   }
 }
 
@@ -131,7 +133,7 @@ export async function explainFailure<Session>(device: DeviceOptions, open: () =>
     return await open();
   } catch (error) {
     // The C API names what can't be loaded, the binding that probes does not.
-    const lack = cudaError(error, device);
+    const lack = deviceError(error, device);
     if (lack) throw lack;
     await probe(device);
     throw error;

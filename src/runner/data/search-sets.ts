@@ -1,4 +1,5 @@
 /** Who is searched with, and among whom. */
+import { count, counted } from '../base/counted.js';
 import type { ImageSet } from './folder.js';
 
 /** Places of images, ascending. An image that is both does not find itself. */
@@ -65,20 +66,18 @@ export function countSearch(labels: ArrayLike<number>, sets: SearchSets): Search
   };
 }
 
-const number = (value: number): string => value.toLocaleString('en-US');
-
 /** What there is to know of a search before its numbers are read, a sentence each; nothing where every image can find another. */
 export function searchTexts({ queries, gallery, isApart, distractors, alone, ceiling }: SearchCounts): string[] {
   return [
     ...(isApart
       ? [
-          `${number(queries)} queries are searched among the ${number(gallery)} images of the gallery, ` +
-            `${number(distractors)} of which are of a class that no query has.`,
+          `${counted(queries, 'query is', 'queries are')} searched among the ${counted(gallery, 'image')} of the gallery, ` +
+            `${count(distractors)} of which ${distractors === 1 ? 'is' : 'are'} of a class that no query has.`,
         ]
       : []),
     ...(alone > 0
       ? [
-          `${number(alone)} of ${number(queries)} queries have no other image of their class to find: no Recall@k can be above ` +
+          `${count(alone)} of ${counted(queries, 'query', 'queries')} ${alone === 1 ? 'has' : 'have'} no other image of their class to find: no Recall@k can be above ` +
             `${ceiling.toFixed(4)}. The other metrics leave them out.`,
         ]
       : []),

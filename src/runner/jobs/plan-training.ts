@@ -1,6 +1,6 @@
 /** What a training would take: `dws train --plan`. Opens everything that the training would open, measures two steps, writes nothing. */
 import { partsOf } from '../../graph/parts/parts.js';
-import type { TrainingOptions } from '../../graph/options.js';
+import type { Precision, TrainingOptions } from '../../graph/options.js';
 import { stateTensors } from '../../graph/parts/state.js';
 import { checkpointBytes, freeBytes } from '../checkpoints/room.js';
 import { loadCheckpoint } from '../checkpoints/checkpoint.js';
@@ -35,6 +35,7 @@ export interface TrainingForecast {
   imageSize: number;
   parameters: number;
   device: string;
+  precision: Precision;
   /** What the training would use. With `skipBad`, every image is decoded to know; else they are those that are listed. */
   train: UsedImages;
   val: UsedImages;
@@ -209,6 +210,7 @@ async function forecastWith(
     imageSize: training.imageSize,
     parameters: network.layout.paramCount,
     device: device.device,
+    precision: training.precision ?? 'fp32',
     ...used,
     batchSize: training.batchSize,
     epochs: schedule.epochs,

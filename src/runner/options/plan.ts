@@ -112,7 +112,7 @@ function graphOf(
     // Absent when they are off: the checkpoints of other runs say nothing of them.
     ...(clipNorm !== undefined && { clipNorm }),
     ...(microBatch !== undefined && { microBatch }),
-    ...recordedChoices({ precision: options.precision, deterministic: options.deterministic }),
+    ...recordedChoices(options),
     ...(nanPolicy === 'skip' && { skipNotFinite: true }),
   };
 }

@@ -8,15 +8,6 @@ type Pixels = Pick<RunOptions, 'resize' | 'resizeTo' | 'filter' | 'flip'>;
 /** What is not recorded: what versions before 0.3 did, which recorded `resize` alone. */
 export const unrecordedPixels = { filter: 'shifted', flip: 0.5 } as const;
 
-/** What was recorded or not, in words for people. */
-export const toldPixels = ({
-  filter,
-  flip,
-}: Readonly<Record<string, unknown>>): Record<'filter' | 'flip', unknown> => ({
-  filter: filter ?? unrecordedPixels.filter,
-  flip: flip ?? unrecordedPixels.flip,
-});
-
 /** As it is recorded. */
 export const recordedPixels = ({
   resize,

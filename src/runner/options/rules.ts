@@ -3,7 +3,8 @@ import { flagOf as declaredFlag } from '../../graph/declarations.js';
 import { backbones } from '../../graph/models/index.js';
 import { losses } from '../../graph/losses/index.js';
 import { optimizers } from '../../graph/optimizers/index.js';
-import type { TrainingOptions } from '../../graph/options.js';
+import type { Provider, TrainingOptions } from '../../graph/options.js';
+import { providers } from '../../graph/options.js';
 import type { Squares } from '../../graph/preprocessing.js';
 import { filters, preprocessingRules, resizes } from '../../graph/preprocessing.js';
 import { samplings } from '../../graph/samplings/index.js';
@@ -123,7 +124,7 @@ const trainingRules: Rules<Omit<TrainingOptions, 'dropout'> & { dropout?: number
   normalizeWeights: optional(flag),
   freezeBn: optional(flag),
   skipNotFinite: optional(flag),
-  provider: oneOf('cpu', 'cuda', 'webgpu'),
+  provider: oneOf(...providers),
   precision: optional(oneOf('fp32', 'fp16')),
   deterministic: optional(flag),
 };
@@ -292,6 +293,11 @@ export function requireSquares({ imageSize, resizeTo = imageSize, filter }: Part
     `--resize-to ${resizeTo} is below --image-size ${imageSize}: the network sees the middle of what images are resized to. ` +
       `Give a --resize-to of ${imageSize} or more, or leave it out.`,
   );
+}
+
+/** @throws UserError for a device that there is not */
+export function requireDevice(device: string): asserts device is Provider {
+  requireRules({ device }, { device: provider });
 }
 
 /** The k of Recall@k, ascending and with 1. @throws UserError for what is no list of them */

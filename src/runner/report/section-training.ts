@@ -1,9 +1,12 @@
 /** The training's curves. */
+import type { LeftOut } from '../checkpoints/checkpoint.js';
+import type { Metrics } from '../training/metrics-file.js';
+import { reasonOf } from '../training/left-out.js';
 import { stepCurves } from './curves.js';
 import type { Html } from './html.js';
 import { html } from './html.js';
 import type { ReportContent, Section } from './section.js';
-import { count, figure } from './section.js';
+import { count, counted, figure } from './section.js';
 
 interface Curve {
   title: string;
@@ -50,7 +53,7 @@ const curves: Record<string, Curve> = {
     text: () =>
       html`What the loss is multiplied with for the backward pass, so that float16 holds its gradients. It is halved at
       a step whose gradient overflows, which is left out, and doubled after 2,000 steps without one. Some such steps are
-      as it should be; falling without end is a training that diverges.`,
+      as it should be; falling without end is a training that diverges. Where there is no curve, steps were in float32.`,
   },
 };
 
@@ -65,10 +68,24 @@ function summaryOf(values: readonly (number | null)[]): string {
   return known.length > 0 ? `From ${known[0]!.toPrecision(3)} to ${known.at(-1)!.toPrecision(3)}.` : '';
 }
 
+const whyLeftOut: Record<keyof LeftOut, string> = {
+  overflow: 'for a scaled gradient beyond float16, as happens in mixed precision while the scale finds its place',
+  notFinite: 'for a loss or gradient that was not finite',
+};
+
+/** What was left out, a sentence for each reason; of lines, as a run may have pieces in either precision. */
+export function leftOutTexts(metrics: readonly Metrics[]): string[] {
+  const reasons = metrics.flatMap((line) =>
+    line.kind === 'step' && line.skipped ? [reasonOf({ loss: line.loss, lossScale: line.loss_scale })] : [],
+  );
+  return (Object.keys(whyLeftOut) as (keyof LeftOut)[]).flatMap((reason) => {
+    const steps = reasons.filter((one) => one === reason).length;
+    return steps > 0 ? [`${counted(steps, 'step was', 'steps were')} left out ${whyLeftOut[reason]}.`] : [];
+  });
+}
+
 export function trainingSection(content: ReportContent): Section {
   const charts = stepCurves(content.files.metrics);
-  const skipped = content.files.metrics.filter((line) => line.kind === 'step' && line.skipped).length;
-  const isMixed = content.files.run.last.hyperparameters.training.precision === 'fp16';
   const figures = Object.entries(charts).map(([id, { series }]) => {
     const { title, text } = curves[id] ?? statistic(id);
     return figure(id, title, text(content), summaryOf(series.at(-1)!.values));
@@ -76,7 +93,7 @@ export function trainingSection(content: ReportContent): Section {
   return {
     html: html` <section aria-labelledby="training">
       <h2 id="training">How did the training go?</h2>
-      ${skipped > 0 && html`<p class="missing">${count(skipped)} steps were left out, because their numbers were not finite${isMixed && ', as happens in mixed precision where a gradient overflows float16'}.</p>`}
+      ${leftOutTexts(content.files.metrics).map((text) => html`<p class="missing">${text}</p>`)}
       ${figures.length > 0 ? html`<div class="pair">${figures}</div>` : html`<p class="missing">No step was written yet.</p>`}
     </section>`,
     charts,

@@ -1,5 +1,6 @@
 /** What the sections of a report's page are made of. */
 import type { Chart, MapData } from '../../report-page/data.js';
+import { count, counted } from '../base/counted.js';
 import type { UsedImages } from '../data/check.js';
 import { usedImages } from '../data/check.js';
 import type { Split } from '../data/folder.js';
@@ -45,12 +46,7 @@ export const figure = (id: string, title: string, text: Html, summary: string): 
     <div id="${id}" class="chart" role="img" aria-label="${title}. ${summary}"></div>
   </figure>`;
 
-/** 1234567 -> 1,234,567 */
-export const count = (value: number): string => value.toLocaleString('en-US');
-
-/** 1 -> 1 image, 1200 -> 1,200 images */
-export const counted = (value: number, one: string, many = `${one}s`): string =>
-  `${count(value)} ${value === 1 ? one : many}`;
+export { count, counted };
 
 /** 103 images of 8 classes, 3 can’t be read and are left out */
 export function imagesText({ images, classes, skipped }: UsedImages): string {

@@ -1,6 +1,6 @@
 /** What is another thing than it was: options, facts, graphs, data. */
-import { recordedChoices, unrecorded } from '../options/unrecorded.js';
-import { recordedNormalization, recordedPixels, toldPixels } from '../options/recorded-pixels.js';
+import { recordedChoices, toldOptions, unrecorded } from '../options/unrecorded.js';
+import { recordedNormalization, recordedPixels } from '../options/recorded-pixels.js';
 import { differingOptions } from '../options/shown-options.js';
 import { recordedModules } from '../checkpoints/own-parts.js';
 import type { PartKind } from '../modules/kinds.js';
@@ -24,7 +24,7 @@ export interface Change {
 }
 
 const shown = (value: unknown): string => {
-  if (value === undefined) return 'none';
+  if (value === undefined) return 'not given';
   return printableName(typeof value === 'object' ? JSON.stringify(value) : String(value));
 };
 
@@ -32,7 +32,7 @@ type Values = Readonly<Record<string, unknown>>;
 
 /** @param keys of both */
 function changedValues(was: Values, now: Values, keys: readonly string[], decides: (key: string) => boolean): Change[] {
-  return differingOptions(was, now, keys).map((one) => ({
+  return differingOptions(toldOptions(was), toldOptions(now), keys).map((one) => ({
     ...{ name: one.flag, was: shown(one.was), now: shown(one.now) },
     decides: decides(one.key),
   }));
@@ -64,11 +64,7 @@ export const changedOptions = (was: Segment, now: Segment): Change[] => {
 /** What an option is where it is not given, or called, as checkpoints record it. */
 function asRecorded({ options }: Segment): Values {
   const { device, nanPolicy, precision, deterministic, ...rest } = options;
-  const named = {
-    provider: device,
-    nanPolicy: nanPolicy === 'stop' ? undefined : nanPolicy,
-    ...recordedChoices({ precision, deterministic }),
-  };
+  const named = { provider: device, nanPolicy, ...recordedChoices({ device, precision, deterministic }) };
   return { ...rest, ...named, ...recordedPixels(options), ...recordedNormalization(options) };
 }
 
@@ -84,17 +80,7 @@ const ofModule: Record<PartKind, readonly string[]> = {
 };
 
 /** Not recorded where they are what they were before there was a choice. */
-const leftOut = new Set([
-  'clipNorm',
-  'microBatch',
-  'nanPolicy',
-  ...Object.keys(unrecorded),
-  'resizeTo',
-  'filter',
-  'flip',
-  'mean',
-  'std',
-]);
+const leftOut = new Set(['clipNorm', 'microBatch', 'resizeTo', ...Object.keys(unrecorded)]);
 
 /** Options of a run that are not those which decided its numbers, as it or its checkpoints record them: somebody has edited one. */
 export function editedOptions(segment: Segment, { training, run }: Segment['hyperparameters']): Change[] {
@@ -111,7 +97,7 @@ export function editedOptions(segment: Segment, { training, run }: Segment['hype
 
 /** What checkpoints record of two runs. */
 export function changedHyperparameters(was: Segment['hyperparameters'], now: Segment['hyperparameters']): Change[] {
-  const [a, b]: Values[] = [was, now].map(({ training, run }) => ({ ...training, ...run, ...toldPixels(run) }));
+  const [a, b]: Values[] = [was, now].map(({ training, run }) => ({ ...training, ...run }));
   const keys = [...new Set([...Object.keys(a!), ...Object.keys(b!)])].filter((key) => !derived.has(key));
   return changedValues(a!, b!, keys, () => true);
 }
@@ -154,7 +140,12 @@ export function changedWeights({ hyperparameters }: Segment, now: string | undef
   const was = hyperparameters.run['initialWeights'];
   if (was === now || (now !== undefined && (String(was).startsWith(now) || now.startsWith(String(was))))) return [];
   return [
-    { name: 'pretrained weights', was: shown(was), now: shown(now?.slice(0, mostRecordedDigits)), decides: true },
+    {
+      name: 'pretrained weights',
+      was: shown(was ?? 'none'),
+      now: shown(now?.slice(0, mostRecordedDigits) ?? 'none'),
+      decides: true,
+    },
   ];
 }
 

@@ -21,11 +21,17 @@ export interface TensorDifference {
   largest: number;
 }
 
+/** Tensors as `loss_scale F32 [2]`; all empty where only their order is another. */
+export interface LayoutDifference {
+  onlyA: string[];
+  onlyB: string[];
+}
+
 export interface CheckpointDifference {
   /** Entries of the metadata that are other ones; the hash of the whole is not one of them. */
   metadata: string[];
   /** Names and shapes are others: nothing else is compared. */
-  layout?: string;
+  layout?: LayoutDifference;
   /** In the order of the file. */
   first?: TensorDifference;
   /** Tensors that differ, of how many. */
@@ -50,6 +56,11 @@ async function openHeader(file: FileHandle, path: string): Promise<OpenFile> {
 const layoutOf = ({ entries }: OpenFile): string[] =>
   entries.map(({ name, dtype, shape }) => `${name} ${dtype} [${shape}]`);
 
+const without = (all: readonly string[], others: readonly string[]): string[] => {
+  const there = new Set(others);
+  return all.filter((text) => !there.has(text));
+};
+
 async function compareTensor(a: OpenFile, b: OpenFile, entry: SafetensorsEntry): Promise<TensorDifference> {
   const { name, shape, begin, end } = entry;
   const difference: TensorDifference = { name, shape, values: (end - begin) / 4, differing: 0, largest: 0 };
@@ -71,11 +82,9 @@ async function compareOpen(a: OpenFile, b: OpenFile): Promise<CheckpointDifferen
   const keys = [...new Set([...Object.keys(a.metadata), ...Object.keys(b.metadata)])];
   const metadata = keys.filter((key) => key !== 'sha256' && a.metadata[key] !== b.metadata[key]).sort();
   const [layout, other] = [layoutOf(a), layoutOf(b)];
-  const place = layout.findIndex((text, index) => text !== other[index]);
   const counts = { metadata, differing: 0, tensors: layout.length };
-  if (place >= 0 || layout.length !== other.length) {
-    return { ...counts, layout: `${layout[place] ?? 'nothing more'} where the other has ${other[place] ?? 'more'}` };
-  }
+  if (String(layout) !== String(other))
+    return { ...counts, layout: { onlyA: without(layout, other), onlyB: without(other, layout) } };
   let first: TensorDifference | undefined;
   for (const entry of a.entries) {
     const difference = await compareTensor(a, b, entry);

@@ -14,7 +14,7 @@ function stepValues(step: StepMetrics, batchSize: number): SummaryValue[] {
   const { loss, lr, step_seconds, data_seconds, gradient_norm: norm, loss_scale: scale, skipped_steps: skipped } = step;
   return [
     scalar('train/loss', loss ?? NaN),
-    ...statisticsOf(step).map(([name, value]) => scalar(`train/${name}`, value)),
+    ...statisticsOf(step).map(([name, value]) => scalar(`train/${name}`, value ?? NaN)),
     scalar('train/learning_rate', lr),
     ...ratesOf(step).map(([name, rate]) => scalar(`train/learning_rate_${name}`, rate)),
     scalar('train/images_per_second', batchSize / (step_seconds + data_seconds)),

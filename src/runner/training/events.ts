@@ -1,6 +1,7 @@
 /** What a training tells while it runs, and what it returns. */
-import type { Provider } from '../../graph/options.js';
+import type { Precision, Provider } from '../../graph/options.js';
 import { printableName } from '../base/printable-name.js';
+import type { LeftOut } from '../checkpoints/checkpoint.js';
 import type { UsedImages } from '../data/check.js';
 import type { EvalStage } from '../evaluation/evaluate.js';
 import type { Metrics } from './metrics-file.js';
@@ -25,6 +26,8 @@ export type TrainEvent =
       epochs: number;
       paramCount: number;
       device: Provider;
+      /** What the backbone is trained in. */
+      precision: Precision;
       /** Epochs finished, steps of the next one done, and steps done since the training began. */
       resumedFrom?: { epoch: number; epochStep: number; step: number };
       /** The best Recall@1 of the run that is resumed, and the steps done at it. */
@@ -114,8 +117,8 @@ export interface TrainResult {
   last?: Recall;
   /** The best Recall@1, and the steps done at it. */
   best?: { step: number; recall: number };
-  /** In mixed precision: steps left out since the training began. */
-  leftOut?: number;
+  /** Steps left out since the training began; absent for none. */
+  leftOut?: LeftOut;
   files: {
     /** The newest state: what to resume from. */
     checkpoint?: string;

@@ -12,6 +12,7 @@ import type { ComputeThread } from '../compute/thread.js';
 import { listSome } from '../base/list-some.js';
 import { UserError } from '../base/errors.js';
 import { printable } from '../base/printable.js';
+import { counted } from '../base/counted.js';
 import { shortHash, shortHashDigits } from '../base/short-hash.js';
 import type { WeightsSource } from '../options/plan.js';
 import type { RunHooks } from './events.js';
@@ -28,9 +29,14 @@ export const mostRecordedDigits = shortHashDigits + '_'.length + PLACE_DIGITS;
 
 function tell({ name, format, at, loaded, skipped, fresh, notes }: LoadedWeights, { onEvent }: RunHooks): void {
   const note = (message: string) => onEvent({ kind: 'note', message });
-  note(`${loaded.length} tensors are those of ${name} (${format})${at === '' ? '' : `, at ${printable(at)}`}`);
-  if (fresh.length > 0) note(`${fresh.length} tensors start from random values:\n${listSome(fresh)}`);
-  if (skipped.length > 0) note(`${skipped.length} tensors of ${name} are not used:\n${listSome(skipped)}`);
+  const tensors = (some: readonly string[], is: string, are: string) =>
+    counted(some.length, `tensor ${is}`, `tensors ${are}`);
+  note(
+    `${tensors(loaded, 'is that of', 'are those of')} ${name} (${format})${at === '' ? '' : `, at ${printable(at)}`}`,
+  );
+  if (fresh.length > 0) note(`${tensors(fresh, 'starts', 'start')} from random values:\n${listSome(fresh)}`);
+  if (skipped.length > 0)
+    note(`${tensors(skipped, `of ${name} is`, `of ${name} are`)} not used:\n${listSome(skipped)}`);
   for (const message of notes) note(`${name}: ${message}`);
 }
 

@@ -1,7 +1,9 @@
 /** What goes into a run of `train_loop.onnx`, and what comes out. */
 import type { TrainingOptions } from '../../graph/options.js';
 import type { PlainTensors } from '../compute/engine.js';
+import type { LeftOut } from '../checkpoints/checkpoint.js';
 import type { TrainingRun } from '../data/prefetch.js';
+import { reasonOf } from './left-out.js';
 import type { StepMetrics } from './metrics-file.js';
 
 export interface Rates {
@@ -41,8 +43,8 @@ export interface LoopStep {
   gradientNorm?: number;
   /** What the loss was multiplied with for the backward pass; in mixed precision. */
   lossScale?: number;
-  /** The graph has left out its update. */
-  skipped: boolean;
+  /** Why the graph has left out its update, if it has. */
+  leftOut?: keyof LeftOut;
 }
 
 /** @param skips whether the graph leaves out updates by numbers that are not finite */
@@ -50,25 +52,28 @@ export function loopSteps(outputs: PlainTensors, skips: boolean): LoopStep[] {
   const { losses, gradient_norms: norms, loss_scales: scales, ...statistics } = outputs;
   return Array.from(losses!.data, (loss, i) => {
     const gradientNorm = norms?.data[i];
-    const skipped = skips && !(Number.isFinite(loss) && Number.isFinite(gradientNorm));
+    const lossScale = scales?.data[i];
+    const isLeftOut = skips && !(Number.isFinite(loss) && Number.isFinite(gradientNorm));
     const own = Object.entries(statistics).map(([name, { data }]) => [name, data[i]!]);
     return {
       loss,
       statistics: Object.fromEntries(own) as Record<string, number>,
       ...(gradientNorm !== undefined && { gradientNorm }),
-      ...(scales && { lossScale: scales.data[i]! }),
-      skipped,
+      ...(lossScale !== undefined && { lossScale }),
+      ...(isLeftOut && { leftOut: reasonOf({ loss, lossScale }) }),
     };
   });
 }
 
-/** How many updates were left out. */
-export const countSkipped = (steps: readonly LoopStep[]): number => steps.filter(({ skipped }) => skipped).length;
+/** JSON has no other numbers. */
+const told = (value: number): number | null => (Number.isFinite(value) ? value : null);
+const toldOf = (values: Readonly<Record<string, number>>): Record<string, number | null> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, told(value)]));
 
 /**
- * The steps as lines of metrics.
+ * The steps as lines of metrics, as they will be read: observers compare them with lines of a file.
  *
- * @param leftOut steps that mixed precision has left out before them
+ * @param leftOut steps that were left out before them
  * @param timing seconds a step
  */
 export function stepMetrics(
@@ -78,20 +83,20 @@ export function stepMetrics(
 ): StepMetrics[] {
   const rates = Object.fromEntries(Object.entries(own).map(([name, rate]) => [`lr_${name}`, rate]));
   let count = leftOut;
-  return steps.map(({ loss, statistics, gradientNorm, lossScale, skipped }, i) => ({
-    ...{ kind: 'step', epoch, step: first + i, loss, ...statistics, lr, ...rates },
+  return steps.map(({ loss, statistics, gradientNorm, lossScale, leftOut: reason }, i) => ({
+    ...{ kind: 'step', epoch, step: first + i, loss: told(loss), ...toldOf(statistics), lr, ...rates },
     ...{ step_seconds: timing.step, data_seconds: timing.data },
-    ...(gradientNorm !== undefined && { gradient_norm: gradientNorm }),
-    ...(lossScale !== undefined && { loss_scale: lossScale, skipped_steps: (count += Number(skipped)) }),
-    ...(skipped && { skipped: true }),
+    ...(gradientNorm !== undefined && { gradient_norm: told(gradientNorm) }),
+    ...(lossScale !== undefined && { loss_scale: lossScale, skipped_steps: (count += Number(reason !== undefined)) }),
+    ...(reason && { skipped: true }),
   }));
 }
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 /** Means over the steps that count: those that were not left out, or else all. */
-export function meanOfSteps(steps: readonly LoopStep[]): Omit<LoopStep, 'skipped' | 'lossScale'> {
-  const taken = steps.filter(({ skipped }) => !skipped);
+export function meanOfSteps(steps: readonly LoopStep[]): Omit<LoopStep, 'leftOut' | 'lossScale'> {
+  const taken = steps.filter(({ leftOut }) => leftOut === undefined);
   const counted = taken.length > 0 ? taken : steps;
   const norms = counted.flatMap(({ gradientNorm }) => gradientNorm ?? []);
   const names = Object.keys(counted[0]?.statistics ?? {});

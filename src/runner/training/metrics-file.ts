@@ -49,16 +49,20 @@ const shared = new Set([
 ]);
 const ratePrefix = 'lr_';
 
-const numbersOf = (line: StepMetrics, isWanted: (key: string) => boolean): [string, number][] =>
-  Object.entries(line).filter((entry): entry is [string, number] => isWanted(entry[0]) && typeof entry[1] === 'number');
+const isNumber = (value: unknown): value is number => typeof value === 'number';
 
-/** What the loss told of a step. */
-export const statisticsOf = (line: StepMetrics): [string, number][] =>
-  numbersOf(line, (key) => !shared.has(key) && !key.startsWith(ratePrefix));
+/** What the loss told of a step; null where that is not finite. */
+export const statisticsOf = (line: StepMetrics): [string, number | null][] =>
+  Object.entries(line).filter(
+    (entry): entry is [string, number | null] =>
+      !shared.has(entry[0]) && !entry[0].startsWith(ratePrefix) && (entry[1] === null || isNumber(entry[1])),
+  );
 
 /** Learning rates of the loss's parameters, by their names. */
 export const ratesOf = (line: StepMetrics): [string, number][] =>
-  numbersOf(line, (key) => key.startsWith(ratePrefix)).map(([key, rate]) => [key.slice(ratePrefix.length), rate]);
+  Object.entries(line)
+    .filter((entry): entry is [string, number] => entry[0].startsWith(ratePrefix) && isNumber(entry[1]))
+    .map(([key, rate]) => [key.slice(ratePrefix.length), rate]);
 
 /** One evaluation. */
 export interface EvalMetrics {
@@ -105,8 +109,6 @@ async function readLines(path: string): Promise<Lines | null> {
   }
   return { lines, damaged };
 }
-
-const isNumber = (value: unknown): value is number => typeof value === 'number';
 
 const isRecall = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.values(value).every(isNumber);

@@ -1,5 +1,5 @@
 /** What a checkpoint records of its run, and whether another run goes on as that one would have. */
-import { unrecorded } from '../options/unrecorded.js';
+import { toldOptions } from '../options/unrecorded.js';
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { TrainingOptions } from '../../graph/options.js';
@@ -7,7 +7,7 @@ import { differingOptions } from '../options/shown-options.js';
 import type { Checkpoint } from '../checkpoints/checkpoint.js';
 import type { ImageSet } from '../data/folder.js';
 import { moduleLabel } from '../modules/kinds.js';
-import { recordedPixels, toldPixels } from '../options/recorded-pixels.js';
+import { recordedPixels } from '../options/recorded-pixels.js';
 import { defaultKs } from '../options/ks.js';
 import type { TrainingPlan } from '../options/plan.js';
 import { printable } from '../base/printable.js';
@@ -63,7 +63,7 @@ export function recordedOptions(
 const derived = new Set(['learnBeta', 'skipNotFinite']);
 
 const shown = (value: unknown): string => {
-  if (value === undefined) return 'none';
+  if (value === undefined) return 'not given';
   return printable(typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : String(value));
 };
 
@@ -77,14 +77,14 @@ export function changedOptions(
 ): string[] {
   const [recordedThen, recordedNow] = [metadata.runOptions, now.recorded];
   const before: Record<string, unknown> = {
-    ...{ ...unrecorded, ...metadata.options, ...recordedThen, ...toldPixels(recordedThen) },
+    ...toldOptions({ ...metadata.options, ...recordedThen }),
     seed: metadata.seed,
   };
   const after: Record<string, unknown> = {
-    ...{ ...unrecorded, ...now.training, ...recordedNow, ...toldPixels(recordedNow) },
+    ...toldOptions({ ...now.training, ...recordedNow }),
     seed: now.seed,
   };
-  const keys = Object.keys(after).filter((key) => !derived.has(key));
+  const keys = Object.keys({ ...after, ...before }).filter((key) => !derived.has(key));
   return differingOptions(before, after, keys).map(({ key, flag, was, now: is }) =>
     key === 'images' ? otherImages : `${flag} ${shown(is)} (was ${shown(was)})`,
   );

@@ -9,7 +9,7 @@ import type { Parts } from '../../graph/parts/parts.js';
 import { partsOf } from '../../graph/parts/parts.js';
 import type { StateTensor } from '../../graph/parts/state.js';
 import { firstScale, lossScale, stateTensors } from '../../graph/parts/state.js';
-import type { Checkpoint, CheckpointMetadata } from '../checkpoints/checkpoint.js';
+import type { Checkpoint, CheckpointMetadata, LeftOut } from '../checkpoints/checkpoint.js';
 import { loadCheckpoint, matchCheckpoint } from '../checkpoints/checkpoint.js';
 import { checkpointBytes, requireRoom } from '../checkpoints/room.js';
 import { CheckpointFolder } from '../checkpoints/folder.js';
@@ -18,6 +18,7 @@ import { requireModules } from '../checkpoints/own-parts.js';
 import { blueprintOf, requireSameBlueprint } from '../modules/blueprint.js';
 import { partKinds } from '../modules/kinds.js';
 import { rateKey, requireSameNames } from '../modules/loss-rates.js';
+import { noneLeftOut } from './left-out.js';
 import type { StepShapes } from './loop-run.js';
 import { ComputeThread } from '../compute/thread.js';
 import type { BatchPlan } from '../data/batches.js';
@@ -27,6 +28,7 @@ import type { UsedImages } from '../data/check.js';
 import { usableImages, usedImages } from '../data/check.js';
 import type { ImageSet } from '../data/folder.js';
 import { listSome } from '../base/list-some.js';
+import { counted } from '../base/counted.js';
 import type { WriteLock } from '../base/write-lock.js';
 import { ImageLoader } from '../data/loader.js';
 import { openSplits } from '../data-sets/open-data.js';
@@ -81,8 +83,8 @@ export interface TrainSetup {
   /** Recall@k of the untrained network, when resuming a run that tells it. */
   untrained: Recall | undefined;
   rollbacks: number;
-  /** Steps left out because their gradients overflowed float16, when resuming; 0 in float32. */
-  leftOut: number;
+  /** Steps that were left out before. */
+  leftOut: LeftOut;
 }
 
 /** Later in the list, closed first. */
@@ -130,9 +132,6 @@ export async function loadToGoOn(path: string, tensors: readonly StateTensor[]):
   return { ...checkpoint, state: { ...checkpoint.state, [lossScale]: firstScale() } };
 }
 
-/** How many steps a state in mixed precision has seen left out. */
-export const stepsLeftOut = ({ [lossScale]: scale }: TrainingState): number => scale?.[2] ?? 0;
-
 /** Moves the state of a checkpoint into the thread. */
 export async function holdState(
   thread: ComputeThread,
@@ -176,7 +175,10 @@ export async function checkSplits(
   const skipped = [...train.skipped, ...val.skipped];
   if (skipped.length > 0) {
     const names = listSome(skipped.map(({ path, reason }) => `${path}: ${reason}`));
-    onEvent({ kind: 'note', message: `${skipped.length} images cannot be read and are left out:\n${names}` });
+    onEvent({
+      kind: 'note',
+      message: `${counted(skipped.length, 'image cannot be read and is', 'images cannot be read and are')} left out:\n${names}`,
+    });
   }
   const used = { train: usedImages(train.set, train.skipped.length), val: usedImages(val.set, val.skipped.length) };
   return { train: train.set, val: val.set, used };
@@ -302,7 +304,7 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   const untrained = resume !== undefined && start.step > 0 ? await recordedUntrained(metricsFile, resume) : undefined;
   const best = resumed?.metadata.best ?? null;
   const rollbacks = resumed?.metadata.rollbacks ?? 0;
-  const leftOut = resumed && parts.scalesLoss ? stepsLeftOut(resumed.state) : 0;
+  const leftOut = resumed?.metadata.leftOut ?? noneLeftOut;
   return {
     ...{ plan, training, layout, state, rates, shapes, recorded, train, val, used, batchAt, stepsPerEpoch },
     ...{ loader, thread, lock, folder, metrics, start, best, untrained, rollbacks, leftOut },

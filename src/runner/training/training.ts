@@ -1,25 +1,27 @@
 /** What a training does once it is open: steps in ONNX Runtime, evaluations, metrics and checkpoints. */
 import { existsSync } from 'node:fs';
 import { allFinite } from '../base/all-finite.js';
+import { counted } from '../base/counted.js';
 import { ModuleError } from '../modules/blame.js';
 import { describeSearch } from '../data/search-sets.js';
 import { untilAborted } from '../base/until-aborted.js';
 import { prefetchRuns } from '../data/prefetch.js';
 import type { TrainingRun } from '../data/prefetch.js';
-import { scaling } from '../../graph/parts/state.js';
-import { DivergedError, maxRollbacks, maxSkippedInARow } from './diverged.js';
+import type { BestCheckpoint, SavedCheckpoint } from './diverged.js';
+import { deadEnd, DivergedError, maxRollbacks, maxSkippedInARow } from './diverged.js';
 import { NotFiniteError } from '../evaluation/embed.js';
 import type { EvalStage } from '../evaluation/evaluate.js';
 import { evaluateOn } from '../evaluation/evaluate.js';
+import { allLeftOut, leftOutText, LeftOutSteps, noneLeftOut } from './left-out.js';
 import type { LoopStep } from './loop-run.js';
-import { countSkipped, loopFeeds, loopSteps, meanOfSteps, stepMetrics } from './loop-run.js';
+import { loopFeeds, loopSteps, meanOfSteps, stepMetrics } from './loop-run.js';
 import type { Metrics } from './metrics-file.js';
 import type { Recall } from '../evaluation/retrieval-metrics.js';
 import { learningRateAt } from './schedule.js';
 import { StepsPerRun } from './steps-per-run.js';
 import type { TrainResult } from './events.js';
 import type { Observers } from './observer.js';
-import { holdState, loadToGoOn, stepsLeftOut } from './setup.js';
+import { holdState, loadToGoOn } from './setup.js';
 import type { Position, TrainSetup } from './setup.js';
 
 export class Training {
@@ -27,12 +29,10 @@ export class Training {
   private readonly evaluations: { before?: Recall; last?: Recall } = {};
   private best: TrainSetup['best'];
   /** The newest checkpoint that the state can be had back from. */
-  private saved: { path: string; step: number; rollbacks: number } | undefined;
+  private saved: (SavedCheckpoint & { rollbacks: number }) | undefined;
   /** Each shifts the random numbers of all steps that follow. */
   private rollbacks: number;
-  private skippedInARow = 0;
-  /** Steps left out since the training began, in mixed precision. */
-  private leftOut: number;
+  private readonly leftOut: LeftOutSteps;
   private saveFailed = false;
 
   constructor(
@@ -43,9 +43,10 @@ export class Training {
     this.best = setup.best;
     this.evaluations.before = setup.untrained;
     this.rollbacks = setup.rollbacks;
-    this.leftOut = setup.leftOut;
+    this.leftOut = new LeftOutSteps(setup.leftOut);
     const { resume } = setup.plan.weights;
-    if (resume !== undefined) this.saved = { path: resume, step: setup.start.step, rollbacks: this.rollbacks };
+    if (resume !== undefined)
+      this.saved = { path: resume, step: setup.start.step, rollbacks: this.rollbacks, isProven: false };
   }
 
   async run(): Promise<TrainResult> {
@@ -57,7 +58,8 @@ export class Training {
     hooks.onEvent({
       kind: 'start',
       ...{ ...used.train, val: used.val, stepsPerEpoch, epochs },
-      ...{ paramCount: layout.paramCount, device: plan.device.device, resumedFrom },
+      ...{ paramCount: layout.paramCount, device: plan.device.device },
+      ...{ precision: setup.training.precision ?? 'fp32', resumedFrom },
       ...(this.best && { best: this.best }),
       ...(setup.untrained && { before: setup.untrained }),
     });
@@ -67,12 +69,14 @@ export class Training {
     if (position.epoch >= epochs) {
       hooks.onEvent({
         kind: 'note',
-        message: `${resume} has finished ${position.epoch} epochs, and --epochs is ${epochs}: nothing is left to do`,
+        message: `${resume} has finished ${counted(position.epoch, 'epoch')}, and --epochs is ${epochs}: nothing is left to do`,
       });
       return this.result('done');
     }
     try {
-      return this.result((await this.begin()) ? await this.steps() : 'interrupted');
+      const status = (await this.begin()) ? await this.steps() : 'interrupted';
+      this.tellDeadEnd();
+      return this.result(status);
     } catch (error) {
       // An image that can't be read any more, no memory, a thread that ended: what has been trained is worth keeping.
       if (!this.saveFailed && !(error instanceof DivergedError)) await this.save(null).catch(() => undefined);
@@ -161,10 +165,10 @@ export class Training {
     const bad = skips ? -1 : steps.findIndex(({ loss }) => !Number.isFinite(loss));
     const timing = { step: seconds / k, data: run.dataSeconds / k };
     const told = bad < 0 ? steps : steps.slice(0, bad + 1);
-    await this.note(stepMetrics(told, { epoch, first, leftOut: this.leftOut, ...rates }, timing));
-    if (isScaled) this.leftOut += countSkipped(told);
+    await this.note(stepMetrics(told, { epoch, first, leftOut: allLeftOut(this.leftOut.all), ...rates }, timing));
+    this.count(bad < 0 ? steps : steps.slice(0, bad), first, epoch);
     if (bad >= 0) throw this.diverged(`the loss of step ${first + bad} (epoch ${epoch}) is ${steps[bad]!.loss}`);
-    const skipped = skips || isScaled ? this.noteSkipped(steps, first, epoch) : undefined;
+    const skipped = steps.filter(({ leftOut }) => leftOut !== undefined).length;
     this.hooks.onEvent({
       kind: 'steps',
       ...{ epoch, step: this.position.step, stepsDone: this.position.epochStep, stepsPerEpoch },
@@ -176,32 +180,34 @@ export class Training {
         dataSeconds: timing.data,
         stepsPerRun: k,
       },
-      ...(skipped && { skipped }),
-      ...(isScaled && { scaling: { lossScale: steps.at(-1)!.lossScale!, leftOut: this.leftOut } }),
+      ...((skips || isScaled) && { skipped }),
+      ...(isScaled && { scaling: { lossScale: steps.at(-1)!.lossScale!, leftOut: allLeftOut(this.leftOut.all) } }),
     });
     return seconds;
   }
 
-  /** Tells of steps whose update was left out, and returns how many. @throws DivergedError when they are all */
-  private noteSkipped(steps: readonly LoopStep[], first: number, epoch: number): number {
-    for (const [i, { skipped, loss, lossScale }] of steps.entries()) {
-      // What a smaller scale mends is no fault of the training.
-      const isOverflow = skipped && Number.isFinite(loss) && lossScale !== undefined && lossScale > 1;
-      this.skippedInARow = skipped && !isOverflow ? this.skippedInARow + 1 : 0;
-      if (!skipped) continue;
-      if (isOverflow) {
-        const message = `step ${first + i} (epoch ${epoch}) is left out: its gradient, scaled by ${lossScale}, overflows float16; by ${lossScale * scaling.backoff} from now on`;
-        this.hooks.onEvent({ kind: 'note', message });
+  /** A training that ends well by its numbers of steps may have come to a network that takes none any more. */
+  private tellDeadEnd(): void {
+    const { position, saved, setup } = this;
+    const { last, isAnyTaken } = this.leftOut;
+    if (last.notFinite === 0 && (isAnyTaken || last.overflow === 0)) return;
+    const ended = { step: position.step, leftOut: last, isAnyTaken, lr: setup.plan.schedule.lr };
+    this.hooks.onEvent({ kind: 'note', message: deadEnd(ended, saved, this.bestCheckpoint()) });
+  }
+
+  /** Counts the steps that were taken, and tells of those that were left out. @throws DivergedError when they are all */
+  private count(steps: readonly LoopStep[], first: number, epoch: number): void {
+    for (const [i, step] of steps.entries()) {
+      this.leftOut.add(step);
+      if (step.leftOut === undefined) {
+        if (this.saved) this.saved.isProven = true;
         continue;
       }
-      const what = Number.isFinite(loss) ? 'gradient is not finite' : `loss is ${loss}`;
-      const by = Number.isFinite(loss) && lossScale !== undefined ? `, scaled by ${lossScale}` : ' (--nan-policy skip)';
-      const message = `step ${first + i} (epoch ${epoch}) is left out: its ${what}${by}`;
+      const message = `step ${first + i} (epoch ${epoch}) is left out: ${leftOutText(step)}`;
       this.hooks.onEvent({ kind: 'note', message });
-      if (this.skippedInARow < maxSkippedInARow) continue;
+      if (this.leftOut.last.notFinite < maxSkippedInARow) continue;
       throw this.diverged(`${maxSkippedInARow} steps in a row, up to step ${first + i}, are not finite`);
     }
-    return countSkipped(steps);
   }
 
   /** Goes back to the last checkpoint, and on from there with later random numbers. @throws the error when that is no use */
@@ -211,10 +217,10 @@ export class Training {
     if (setup.plan.guard.nanPolicy !== 'rollback' || !saved || times > maxRollbacks) throw error;
     const { state, metadata } = await loadToGoOn(saved.path, setup.state);
     await holdState(setup.thread, setup.state, state);
-    const { epoch, epochStep, step } = metadata;
+    const { epoch, epochStep, step, leftOut = noneLeftOut } = metadata;
     Object.assign(this.position, { epoch, epochStep, step });
     this.rollbacks++;
-    this.leftOut = stepsLeftOut(state);
+    this.leftOut.goBack(leftOut);
     await setup.lock.requireHeld();
     await setup.metrics.goBack(step);
     await this.hooks.onGoBack(step);
@@ -281,9 +287,11 @@ export class Training {
     const broken = names.find((name) => !allFinite(state[name]!));
     if (broken !== undefined) throw this.diverged(`${broken} is not finite after step ${step}`);
     const { rollbacks } = this;
+    const leftOut = this.leftOut.all;
     const metadata = {
       ...{ epoch, epochStep, step, seed: plan.schedule.seed, options: training, runOptions: recorded },
       ...(rollbacks > 0 && { rollbacks }),
+      ...(allLeftOut(leftOut) > 0 && { leftOut }),
     };
     this.saveFailed = true;
     // After a power cut, no step of a checkpoint is missing from what is told of its run.
@@ -292,7 +300,7 @@ export class Training {
     const isBest = await folder.save({ layout, tensors, state, metadata }, recall?.[1] ?? null);
     this.saveFailed = false;
     if (isBest) this.best = { step, recall: recall![1]! };
-    this.saved = { path: folder.lastPath, step, rollbacks };
+    this.saved = { path: folder.lastPath, step, rollbacks, isProven: false };
     const finished = epochStep === 0 && step > 0 ? { finished: epoch } : {};
     this.hooks.onEvent({ kind: 'checkpoint', path: folder.lastPath, step, best: isBest, ...finished });
   }
@@ -303,21 +311,32 @@ export class Training {
     await this.hooks.onMetrics(lines);
   }
 
+  private bestCheckpoint(): BestCheckpoint | undefined {
+    const path = this.setup.folder.bestPath;
+    return this.best && existsSync(path) ? { path, ...this.best } : undefined;
+  }
+
   private diverged(what: string): DivergedError {
     const { plan, rates, training } = this.setup;
-    return new DivergedError(what, { ...plan.schedule, ...training }, rates, this.saved, plan.modules.facts);
+    return new DivergedError(
+      what,
+      { ...plan.schedule, ...training },
+      rates,
+      { saved: this.saved, best: this.bestCheckpoint() },
+      plan.modules.facts,
+    );
   }
 
   private result(status: TrainResult['status']): TrainResult {
-    const { folder, metrics } = this.setup;
+    const { metrics } = this.setup;
     const { epoch, step } = this.position;
     return {
       ...{ status, epoch, step, ...this.evaluations },
       best: this.best ?? undefined,
-      ...(this.setup.training.precision === 'fp16' && { leftOut: this.leftOut }),
+      ...(allLeftOut(this.leftOut.all) > 0 && { leftOut: this.leftOut.all }),
       files: {
         checkpoint: this.saved?.path,
-        best: this.best && existsSync(folder.bestPath) ? folder.bestPath : undefined,
+        best: this.bestCheckpoint()?.path,
         metrics: metrics.path,
       },
     };

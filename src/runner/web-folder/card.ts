@@ -1,4 +1,5 @@
 /** The model card: what the model is, what it is worth, how to use it, and what the images' licence says. */
+import { counted } from '../base/counted.js';
 import type { WebModelInfo, WebVariant } from '../../graph/artifacts/web-model.js';
 import type { Preprocessing } from '../../graph/preprocessing.js';
 import { squaresText } from '../../graph/preprocessing.js';
@@ -14,7 +15,6 @@ export interface CardFacts {
   license?: { file: string; text: string };
 }
 
-const count = (value: number) => value.toLocaleString('en-US');
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 const share = (value: number) => value.toFixed(4);
 
@@ -58,8 +58,8 @@ function results({ info: { recall }, measured }: CardFacts): string {
   }
   const ks = Object.keys(recall);
   return [
-    `Measured on the graphs of this folder with ${count(measured.images)} validation images of ` +
-      `${count(measured.classes)} classes: every image is a query against all others, and a hit at k has one of its class ` +
+    `Measured on the graphs of this folder with ${counted(measured.images, 'validation image')} of ` +
+      `${counted(measured.classes, 'class', 'classes')}: every image is a query against all others, and a hit at k has one of its class ` +
       `among the k nearest.`,
     '',
     table(['', ...ks.map((k) => `Recall@${k}`)], [['fp32', ...ks.map((k) => share(recall[k]!))]]),
@@ -100,7 +100,7 @@ tags:
 # Image embedding, ${model}
 
 Gives every image ${embedDim} numbers: a vector of length 1, close to those of images of the same class and far from others.
-Trained for ${count(step)} steps with distance-weighted sampling and margin loss (Wu et al., ICCV 2017) by \`dws\`.
+Trained for ${counted(step, 'step')} with distance-weighted sampling and margin loss (Wu et al., ICCV 2017) by \`dws\`.
 
 ## Results
 

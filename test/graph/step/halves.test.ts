@@ -91,7 +91,7 @@ async function stepped(
 }
 
 /** Below what overflows in a first step. */
-const lowScale = (state: TrainingState): void => state['loss_scale']?.set([2 ** 10, 0, 0]);
+const lowScale = (state: TrainingState): void => state['loss_scale']?.set([2 ** 10, 0]);
 
 const sampling = fixedSampling(batchSize, batchK);
 
@@ -138,17 +138,17 @@ describe('a step in mixed precision', () => {
     'leaves a step out whose scaled gradient overflows, halves the scale, and goes on: %s',
     async (provider) => {
       const options = { ...small, ...half, provider };
-      const { state, outputs } = await stepped(options, 1, (begin) => begin['loss_scale']!.set([2 ** 40, 5, 7]));
-      expect([...outputs['loss_scale_out']!]).toEqual([2 ** 39, 0, 8]);
+      const { state, outputs } = await stepped(options, 1, (begin) => begin['loss_scale']!.set([2 ** 40, 5]));
+      expect([...outputs['loss_scale_out']!]).toEqual([2 ** 39, 0]);
       expect([...outputs['loss_scales']!]).toEqual([2 ** 40]);
       expect(Number.isFinite(outputs['losses']![0])).toBe(true);
       expect(Number.isFinite(outputs['gradient_norms']![0])).toBe(false);
       for (const { name } of describeState(options, describeNetwork(options)).slice(0, -1)) {
         expect(Buffer.from(outputs[`${name}_out`]!.buffer).equals(Buffer.from(state[name]!.buffer)), name).toBe(true);
       }
-      const next = await stepped(options, 3, (begin) => begin['loss_scale']!.set([2 ** 8, 1998, 7]));
+      const next = await stepped(options, 3, (begin) => begin['loss_scale']!.set([2 ** 8, 1998]));
       expect([...next.outputs['loss_scales']!]).toEqual([2 ** 8, 2 ** 8, 2 ** 9]);
-      expect([...next.outputs['loss_scale_out']!]).toEqual([2 ** 9, 1, 7]);
+      expect([...next.outputs['loss_scale_out']!]).toEqual([2 ** 9, 1]);
       expect(next.outputs['params_out']![0]).not.toBe(next.state['params']![0]);
     },
   );
@@ -162,17 +162,22 @@ describe('a step in mixed precision', () => {
     expect(cosine(narrow.outputs['buffers_out']!, wide.outputs['buffers_out']!)).toBeGreaterThan(0.9999);
   });
 
-  it('has a scale that stays a number, and so does one divided by it', async () => {
+  it('has a scale that stays a number, as does one divided by it, and stays as it is where the loss is none', async () => {
     const g = new GraphBuilder();
-    const state = g.input('state', 'float32', [3]);
-    g.output('next', nextScale(g, state, g.input('is_finite', 'bool', [])));
+    const state = g.input('state', 'float32', [2]);
+    const [isTaken, isLossFinite] = ['is_taken', 'is_loss_finite'].map((name) => g.input(name, 'bool', []));
+    g.output('next', nextScale(g, state, { isTaken: isTaken!, isLossFinite: isLossFinite! }));
     const model = encodeModel(g.model('scale'));
-    const after = async (isFinite: boolean, ...values: number[]) => {
-      const given = { state: new Tensor('float32', values, [3]), is_finite: new Tensor('bool', [isFinite], []) };
-      return Array.from((await runModel(model, given))['next']!.data as Float32Array);
+    const after = async (taken: boolean, lossFinite: boolean, ...values: number[]) => {
+      const bool = (value: boolean) => new Tensor('bool', [value], []);
+      const given = { state: new Tensor('float32', values, [2]) };
+      const outputs = await runModel(model, { ...given, is_taken: bool(taken), is_loss_finite: bool(lossFinite) });
+      return Array.from(outputs['next']!.data as Float32Array);
     };
-    expect(await after(true, 2 ** 126, 1999, 3)).toEqual([2 ** 126, 0, 3]);
-    expect(await after(false, 2 ** -126, 4, 3)).toEqual([2 ** -126, 0, 4]);
+    expect(await after(true, true, 2 ** 126, 1999)).toEqual([2 ** 126, 0]);
+    expect(await after(false, true, 2 ** -126, 4)).toEqual([2 ** -126, 0]);
+    // No scale makes such a loss.
+    expect(await after(false, false, 2 ** 8, 4)).toEqual([2 ** 8, 4]);
     expect(Math.fround(1 / 2 ** 126)).toBeGreaterThan(0);
   });
 
@@ -193,8 +198,8 @@ describe('a step in mixed precision', () => {
       describeState(options, describeNetwork(options))
         .map(({ name, shape }) => [name, shape])
         .at(-1),
-    ).toEqual(['loss_scale', [3]]);
-    expect([...initialState(options, 1)['loss_scale']!]).toEqual([2 ** 16, 0, 0]);
+    ).toEqual(['loss_scale', [2]]);
+    expect([...initialState(options, 1)['loss_scale']!]).toEqual([2 ** 16, 0]);
     expect(describeState(common, describeNetwork(common)).map(({ name }) => name)).not.toContain('loss_scale');
   });
 });

@@ -210,6 +210,12 @@ describe('a checkpoint with the right SHA-256 that no training wrote', () => {
     ['steps are beyond counting', { step: '9007199254740991' }, /its entry step is 9007199254740991/],
     ['an epoch has more steps than all', { epoch_step: '31' }, /it has done 31 steps of its epoch, and 30 in all/],
     ['the best is still to come', { best: '{"step":31,"recall":0.5}' }, /its best is that after step 31/],
+    [
+      'more steps were left out than done',
+      { left_out: '{"notFinite":9,"overflow":22}' },
+      /it has left out 31 steps, and done 30/,
+    ],
+    ['what was left out is no count', { left_out: '{"notFinite":-1,"overflow":2}' }, /its entry left_out is/],
     ['Recall@1 is above 1', { best: '{"step":3,"recall":1.5}' }, /its entry best is/],
     [
       'it has gone back more often than steps are told apart',

@@ -12,7 +12,9 @@ describe('an error of', () => {
   ])('%s tells of too little memory', (_, error) => {
     const told = memoryError(error, 'train_loop on cpu');
     expect(told).toBeInstanceOf(UserError);
-    expect(told!.message).toMatch(/^train_loop on cpu: not enough memory\. Lower --batch-size, --micro-batch or --image-size, or take a smaller --model\./);
+    expect(told!.message).toMatch(
+      /^train_loop on cpu: not enough memory\. Lower --batch-size, --micro-batch or --image-size, or take a smaller --model\./,
+    );
     expect(told!.cause).toBe(error);
     expect(memoryError(error)!.message).toMatch(/^not enough memory\. /);
   });

@@ -48,6 +48,12 @@ describe('openSession', () => {
 });
 
 describe('requireProvider', () => {
+  it('names the devices that there are where a program asks for another', () => {
+    expect(() => requireProvider({ ...cpu, device: 'foo' as 'cpu' })).toThrow(
+      '--device foo: give one of cpu, cuda, webgpu.',
+    );
+  });
+
   it.each([
     ['--tf32 off', { tf32: 'off' } as const],
     ['--gpu-mem-limit', { gpuMemLimit: 1e9 }],

@@ -130,6 +130,12 @@ describe('the plan as text', () => {
   const disk = { folder: 'runs/a', checkpoint: 100e6, checkpoints: 200e6, most: 300e6 };
   const textOf = (free?: number) => planText({ ...forecast, seconds, disk: { ...disk, free } }, ['from a checkpoint']);
 
+  it('tells mixed precision beside the device', () => {
+    expect(planText({ ...forecast, precision: 'fp16' }, [])).toMatch(
+      /^network .* on cpu, in mixed precision \(fp16\)$/m,
+    );
+  });
+
   it('tells everything in a few lines', () => {
     expect(textOf(5e9).split('\n')).toEqual([
       expect.stringMatching(/^network {2}squeezenet1_1 at 32 px, [\d,]+ parameters, on cpu$/),

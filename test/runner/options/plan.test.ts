@@ -42,7 +42,7 @@ describe('parseRunOptions', () => {
     expect(graph).not.toHaveProperty('precision');
     expect(graph).not.toHaveProperty('deterministic');
     const other = { precision: 'fp16', deterministic: true } as const;
-    expect(parseRunOptions({ ...options, ...other }).graph).toMatchObject(other);
+    expect(parseRunOptions({ ...options, ...other, device: 'cuda' }).graph).toMatchObject(other);
     expect(() => parseRunOptions({ ...options, ...other, device: 'webgpu' })).toThrow(
       /--precision fp16 .* --device is webgpu/,
     );

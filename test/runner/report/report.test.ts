@@ -134,7 +134,7 @@ describe('makeReport', () => {
     await cp(at('data'), at('alone'), { recursive: true });
     await writeFiles(at('alone'), { 'val/lonely/0.png': pattern(24, 24, 3, 900) });
     await makeReport(at('run'), at('lonely.html'), { ...options, dataPath: at('alone') });
-    expect((await readPage(at('lonely.html'))).page).toContain('1 of 22 queries have no other image of their class');
+    expect((await readPage(at('lonely.html'))).page).toContain('1 of 22 queries has no other image of their class');
   });
 
   it('has every image of the map, and its options with what they mean', async () => {

@@ -29,6 +29,7 @@ describe('two curves', () => {
     const first = (...other: Metrics[]) => compareCurves(run, other).first;
     expect(first(evaluation(0, 0.5), step(1, 1.5))).toEqual({ step: 1, epoch: 0, what: 'loss', a: 1, b: 1.5 });
     expect(first(step(1, 1, { pairs: 3 }))).toMatchObject({ what: 'pairs', a: 4, b: 3 });
+    expect(compareCurves([step(1, 1, { pairs: null })], [step(1, 1)]).first).toMatchObject({ what: 'pairs', a: null });
     expect(first(step(1, 1), step(2, 7))).toMatchObject({ step: 2, what: 'loss', a: null, b: 7 });
     expect(first(evaluation(2, 0.5), step(1, 2))).toMatchObject({ step: 1 });
     expect(first(evaluation(0, 0.75))).toMatchObject({ step: 0, what: 'Recall@1', a: 0.5, b: 0.75 });

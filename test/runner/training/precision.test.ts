@@ -35,14 +35,14 @@ describe('a training in mixed precision', () => {
     expect(state['loss_scale']![0]).toBe(after(3));
     const skipped = steps.filter((line) => line.skipped).length;
     expect(steps.at(-1)!.skipped_steps).toBe(skipped);
-    expect(state['loss_scale']![2]).toBe(skipped);
+    expect(metadata.leftOut).toEqual({ overflow: skipped, notFinite: 0 });
   });
 
   it('leaves out and tells a step whose gradient overflows, and goes on with a smaller scale', async () => {
     await trainSmall({ ...run('planted'), epochs: 1, batchNum: 1 });
     const { metadata, state } = await loadCheckpoint(checkpointOf('planted'));
-    state['loss_scale']!.set([2 ** 40, 0, 5]);
-    const position = { epoch: 0, epochStep: 0, step: 1, best: null };
+    state['loss_scale']!.set([2 ** 40, 0]);
+    const position = { epoch: 0, epochStep: 0, step: 1, best: null, leftOut: { overflow: 0, notFinite: 1 } };
     await saveCheckpoint(at('planted.safetensors'), {
       layout: describeNetwork(metadata.options),
       state,
@@ -59,10 +59,10 @@ describe('a training in mixed precision', () => {
     expect(skipped.map(({ loss_scale: scale }) => scale)).toEqual(skipped.map((_, i) => 2 ** (40 - i)));
     expect(steps.at(-1)).not.toHaveProperty('skipped');
     // Those before it was resumed are counted too.
-    expect(skipped.map((line) => line.skipped_steps)).toEqual(skipped.map((_, i) => 6 + i));
-    expect(leftOut).toBe(5 + skipped.length);
+    expect(skipped.map((line) => line.skipped_steps)).toEqual(skipped.map((_, i) => 2 + i));
+    expect(leftOut).toEqual({ overflow: skipped.length, notFinite: 1 });
     const lastTold = events.flatMap((event) => (event.kind === 'steps' ? [event.scaling] : [])).at(-1);
-    expect(lastTold).toEqual({ lossScale: steps.at(-1)!.loss_scale, leftOut });
+    expect(lastTold).toEqual({ lossScale: steps.at(-1)!.loss_scale, leftOut: 1 + skipped.length });
     expect(steps.every(({ loss }) => loss !== null)).toBe(true);
     const told = notesOf(events).filter((message) => message.includes('overflows float16'));
     expect(told).toHaveLength(skipped.length);
@@ -113,6 +113,14 @@ describe('a training in mixed precision', () => {
     expect((await stepsOf('wide')).map(({ loss_scale: scale }) => scale).slice(1, 3)).toEqual([undefined, 65536]);
     const back = await trainSmall({ ...run('wide'), precision: 'fp32', epochs: 3, resume: checkpointOf('wide') });
     expect(notesOf(back.events).join()).toContain('--precision fp32 (was fp16)');
-    expect((await loadCheckpoint(checkpointOf('wide'))).state).not.toHaveProperty('loss_scale');
+    const { state, metadata } = await loadCheckpoint(checkpointOf('wide'));
+    expect(state).not.toHaveProperty('loss_scale');
+    // The count outlives the epoch without a scale.
+    await trainSmall({ ...run('wide'), epochs: 4, resume: checkpointOf('wide') });
+    const steps = await stepsOf('wide');
+    const before = steps.slice(0, 6).filter(({ skipped }) => skipped).length;
+    expect(before).toBeGreaterThan(0);
+    expect(metadata.leftOut).toEqual({ overflow: before, notFinite: 0 });
+    expect(steps[6]!.skipped_steps).toBe(before + Number(steps[6]!.skipped ?? false));
   });
 });

@@ -55,6 +55,7 @@ describe('train', () => {
       stepsPerEpoch: 2,
       epochs: 3,
       skipped: 0,
+      precision: 'fp32',
     });
     expect(ofKind(events, 'check-progress').map(({ split, done }) => [split, done])).toEqual([
       ['train', 12],

@@ -1,9 +1,12 @@
-/** What is missing on a machine, out of what ONNX Runtime's CUDA provider says of it: C++, and several lines of it. */
+/** What is missing on a machine, out of what ONNX Runtime's providers say of it: C++, and several lines of it. */
+import type { Provider } from '../../graph/options.js';
 import { UserError } from '../base/errors.js';
 import type { DeviceOptions } from '../options/run-options.js';
 
-/** Its words of 1.29, and what they mean; the first that matches. What a pattern has found is put in for `$1`. */
-const meanings: readonly (readonly [words: RegExp, meaning: string])[] = [
+type Meanings = readonly (readonly [words: RegExp, meaning: string])[];
+
+/** Words of the CUDA provider of 1.29, and what they mean; the first that matches. What a pattern has found is put in for `$1`. */
+const cudaMeanings: Meanings = [
   [
     /cuDNN is unavailable|libcudnn[^:]*: cannot open/,
     'cuDNN is not found. Put the libraries of cuDNN 9 on the library path (LD_LIBRARY_PATH).',
@@ -32,8 +35,19 @@ const meanings: readonly (readonly [words: RegExp, meaning: string])[] = [
   ],
 ];
 
-function meaningOf(message: string): string | undefined {
-  for (const [words, meaning] of meanings) {
+const meanings: Record<Provider, Meanings> = {
+  cpu: [],
+  cuda: cudaMeanings,
+  webgpu: [
+    [
+      /Failed to get a WebGPU adapter/,
+      'this machine has no GPU that WebGPU can use: one whose driver speaks Vulkan (Linux), Direct3D 12 (Windows) or Metal (macOS).',
+    ],
+  ],
+};
+
+function meaningOf(message: string, device: Provider): string | undefined {
+  for (const [words, meaning] of meanings[device]) {
     const found = words.exec(message);
     if (found) return meaning.replace('$1', found[1] ?? '');
   }
@@ -41,8 +55,9 @@ function meaningOf(message: string): string | undefined {
 }
 
 /** The error that tells what the machine lacks; undefined when something else was wrong, or another device was used. */
-export function cudaError(error: unknown, { device, deviceId }: DeviceOptions): UserError | undefined {
-  const meaning = device === 'cuda' ? meaningOf(String(error)) : undefined;
+export function deviceError(error: unknown, { device, deviceId }: DeviceOptions): UserError | undefined {
+  const meaning = meaningOf(String(error), device);
   if (meaning === undefined) return undefined;
-  return new UserError(`--device cuda (device ${deviceId}): ${meaning}`, { cause: error });
+  const which = device === 'cuda' ? ` (device ${deviceId})` : '';
+  return new UserError(`--device ${device}${which}: ${meaning}`, { cause: error });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cudaError } from '../../../src/runner/compute/cuda-words.js';
+import { deviceError } from '../../../src/runner/compute/device-words.js';
 
 /** As ONNX Runtime 1.29's CUDA provider said them on a pretend device (bench/cuda), shortened. */
 const said = {
@@ -15,7 +15,7 @@ const said = {
   'another CUDA, by the binding': 'OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library',
 } as const;
 
-const told = (message: string) => cudaError(new Error(message), { device: 'cuda', deviceId: 7, threads: 1 })?.message;
+const told = (message: string) => deviceError(new Error(message), { device: 'cuda', deviceId: 7, threads: 1 })?.message;
 
 describe("what the CUDA provider's words mean", () => {
   it.each([
@@ -30,9 +30,17 @@ describe("what the CUDA provider's words mean", () => {
     expect(told(said[words])).not.toContain('\n');
   });
 
+  it("is told of WebGPU's too", () => {
+    const words =
+      '/onnxruntime_src/core/providers/webgpu/webgpu_context.cc:100 adapter_result.status == wgpu::RequestAdapterStatus::Success was false. ' +
+      'Failed to get a WebGPU adapter: No supported adapters';
+    const { message } = deviceError(new Error(words), { device: 'webgpu', deviceId: 0, threads: 1 })!;
+    expect(message).toMatch(/^--device webgpu: this machine has no GPU that WebGPU can use: .*Vulkan/);
+  });
+
   it('is nothing where they tell of a model, of memory, or on another device', () => {
     expect(told('protobuf parsing failed')).toBeUndefined();
     expect(told('Failed to allocate memory for requested buffer of size 46026752')).toBeUndefined();
-    expect(cudaError(new Error(said['no device']), { device: 'cpu', deviceId: 0, threads: 1 })).toBeUndefined();
+    expect(deviceError(new Error(said['no device']), { device: 'cpu', deviceId: 0, threads: 1 })).toBeUndefined();
   });
 });
