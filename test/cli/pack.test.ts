@@ -4,14 +4,12 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { writeImageFolder } from '../helpers/images.js';
 import { temporaryFolder, writeFiles } from '../runner/data/images.js';
-import { dws } from './dws.js';
+import { dws, main } from './dws.js';
 
 const folder = temporaryFolder();
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const at = (...names: string[]) => path.join(folder.path, ...names);
 
 beforeAll(async () => {
@@ -50,5 +48,18 @@ describe('dws pack', () => {
     child.kill('SIGINT');
     expect(await ended).toEqual([130, null]);
     expect(await readdir(folder.path)).toEqual(before);
+  });
+
+  it('removes what a killed one has left at that place', async () => {
+    const before = await readdir(folder.path);
+    const args = ['pack', at('data'), at('killed.pack'), '--skip-bad', '--workers', '1', '--image-size'];
+    const child = spawn(process.execPath, [main, ...args, '3000'], { stdio: 'ignore' });
+    const ended = once(child, 'close');
+    while ((await readdir(folder.path)).length === before.length && child.exitCode === null) await setTimeout(20);
+    child.kill('SIGKILL');
+    await ended;
+    expect(await readdir(folder.path)).toContainEqual(expect.stringMatching(/^killed\.pack\.[0-9a-f]+\.tmp$/));
+    expect((await dws([...args, '8'])).code).toBe(0);
+    expect(await readdir(folder.path)).toEqual([...before, 'killed.pack'].sort());
   });
 });

@@ -4,12 +4,12 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, cp, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { chmod, cp, mkdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { extract } from 'tar';
 import { UserError } from '../base/errors.js';
-import { fileError, syncFolder, syncPath, writeOwnFile } from '../base/files.js';
+import { fileError, removeLeftovers, syncFolder, syncPath, temporaryName, writeOwnFile } from '../base/files.js';
 import { bindingFolder, noCudaProvider, packageFolder } from '../compute/onnxruntime-folder.js';
 import type { FetchPackage, PinnedPackage } from '../prepare/packages.js';
 import { cachedPackage, userCacheFolder } from '../prepare/packages.js';
@@ -169,7 +169,10 @@ export async function installCudaProvider(options: CudaInstallOptions): Promise<
   let staging: string | undefined;
   try {
     // On the disk that the files end on, and where the script's imports are found.
-    staging = await mkdtemp(path.join(onnxruntime, '.dws-cuda-'));
+    const place = path.join(onnxruntime, '.dws-cuda');
+    await removeLeftovers(place);
+    staging = temporaryName(place);
+    await mkdir(staging);
     const fetched = await source.fetch(staging, options);
     await requireProviderFor(cuda, fetched);
     const { size: bytes } = await stat(path.join(fetched, providerFile));

@@ -7,7 +7,7 @@ import { crc32 } from 'node:zlib';
 import type { Squares } from '../../graph/preprocessing.js';
 import { destinationOf } from '../base/destination.js';
 import { UserError } from '../base/errors.js';
-import { ensureWritableFolder, errorCode, fileError, makingFolder, writeAll, writeFileBy } from '../base/files.js';
+import { ensureWritableFolder, errorCode, fileError, makingFolder, removeLeftovers, writeAll, writeFileBy } from '../base/files.js';
 import { printableName } from '../base/printable-name.js';
 import { isInsidePath } from '../base/shape.js';
 import { listSome } from '../base/list-some.js';
@@ -204,6 +204,8 @@ export async function packData(
   const files = [...new Set(sets.flatMap(([, set]) => set.images.map((image) => image.path)))];
   const folder = path.dirname(path.resolve(file));
   const needed = preambleBytes + files.length * (packedBytes(imageSize) + indexBytesEach);
+  // It may be as large as what is to be written.
+  await removeLeftovers(target);
   const lack = await lackOfRoom(folder, needed);
   if (lack !== undefined) {
     throw new UserError(`can't write ${file}: it takes ${lack}; free some space or choose another folder.`);

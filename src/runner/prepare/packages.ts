@@ -2,13 +2,13 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { homeFolder } from '../base/cache-folder.js';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { list } from 'tar';
 import { UserError } from '../base/errors.js';
-import { ensureWritableFolder, errorCode, fileError } from '../base/files.js';
+import { ensureWritableFolder, errorCode, fileError, removeLeftovers, temporaryName } from '../base/files.js';
 
 export interface PinnedPackage {
   /** For example `@scope/name`. */
@@ -115,8 +115,10 @@ export async function cachedPackage(
   const path = join(cacheFolder, tarballName(wanted));
   if (!(await exists(path))) {
     await ensureWritableFolder(cacheFolder);
-    const temporary = await mkdtemp(join(cacheFolder, 'fetch-'));
+    await removeLeftovers(path);
+    const temporary = temporaryName(path);
     try {
+      await mkdir(temporary);
       await fetchPackage(wanted, temporary, signal);
       const fetched = join(temporary, tarballName(wanted));
       await verify(fetched, wanted);
