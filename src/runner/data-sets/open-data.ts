@@ -16,12 +16,9 @@ const known = dataFormats.map(({ name, layout }) => `\n  ${name}: ${layout}`).jo
 
 async function lookAt(dataPath: string): Promise<Place> {
   const absolute = path.resolve(dataPath);
-  const isFile = await stat(absolute).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-  if (isFile) return { path: absolute, isFolder: false, names: new Set() };
-  const entries = await listFolder(absolute, `data folder ${absolute}`, `Give one of these:${known}`);
+  const found = await stat(absolute).catch(() => undefined);
+  if (found?.isFile()) return { path: absolute, isFolder: false, names: new Set() };
+  const entries = await listFolder(absolute, `the data ${absolute}`, 'Check the path.');
   return { path: absolute, isFolder: true, names: new Set(entries.map(({ name }) => name)) };
 }
 
@@ -30,9 +27,15 @@ async function formatsOf(place: Place): Promise<DataFormat[]> {
   return dataFormats.filter((_, index) => recognized[index]);
 }
 
+/** A file that is no data says nothing of layouts of folders. */
+async function fileComplaint({ path: file }: Place): Promise<string> {
+  const { size } = await stat(file);
+  const what = size === 0 ? 'is empty' : "doesn't begin as a pack does, and is no .csv list of images either";
+  return `${file} ${what}. If it was a pack, it is damaged: take another copy of the file, or pack the images again.`;
+}
+
 /** Folders inside that are data sets themselves: archives unpack into one, people name the folder around it. */
 async function dataInside(place: Place): Promise<string[]> {
-  if (!place.isFolder) return [];
   const found: string[] = [];
   for (const entry of await listFolder(place.path, place.path)) {
     if (isHiddenName(entry.name) || !(await isFolder(entry, place.path))) continue;
@@ -44,7 +47,6 @@ async function dataInside(place: Place): Promise<string[]> {
 
 /** Whether there are folders of images inside, which may be classes. */
 async function hasClassFolders(place: Place): Promise<boolean> {
-  if (!place.isFolder) return false;
   for (const entry of await listFolder(place.path, place.path)) {
     if (isHiddenName(entry.name) || !(await isFolder(entry, place.path))) continue;
     const { images } = await findBelow(path.join(place.path, entry.name), entry.name);
@@ -72,6 +74,7 @@ export async function recognizeData(
     );
   }
   if (format) return { format, place };
+  if (!place.isFolder) throw new UserError(await fileComplaint(place));
   if (hasSplitFolder(place.names)) return { format: imageFolder, place };
   const inside = await dataInside(place);
   if (inside.length > 0)

@@ -7,7 +7,15 @@ import { crc32 } from 'node:zlib';
 import type { Squares } from '../../graph/preprocessing.js';
 import { destinationOf } from '../base/destination.js';
 import { UserError } from '../base/errors.js';
-import { ensureWritableFolder, errorCode, fileError, makingFolder, removeLeftovers, writeAll, writeFileBy } from '../base/files.js';
+import {
+  ensureWritableFolder,
+  errorCode,
+  fileError,
+  makingFolder,
+  removeLeftovers,
+  writeAll,
+  writeFileBy,
+} from '../base/files.js';
 import { printableName } from '../base/printable-name.js';
 import { isInsidePath } from '../base/shape.js';
 import { listSome } from '../base/list-some.js';

@@ -1,6 +1,6 @@
 /** Whether a pack says of images what the data says that it was made of. */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Damage } from '../../../bench/data/damage.js';
@@ -15,6 +15,7 @@ import { evaluate } from '../../../src/runner/evaluation/evaluate.js';
 import { findImages } from '../../../src/runner/evaluation/find-images.js';
 import type { PackOptions } from '../../../src/runner/jobs/pack-data.js';
 import { packData } from '../../../src/runner/jobs/pack-data.js';
+import { prepareTraining } from '../../../src/runner/jobs/prepare-training.js';
 import { planTraining } from '../../../src/runner/jobs/plan-training.js';
 import { makeReport } from '../../../src/runner/report/report.js';
 import { openRun } from '../../../src/runner/reproduce/record.js';
@@ -177,6 +178,18 @@ describe('a training from a pack', () => {
     const page = await readFile(at('report.html'), 'utf8');
     expect(page).toContain('data:image/webp;base64,');
     expect(page).not.toMatch(/can’t be (looked at|shown)/);
+  });
+
+  it('is told with --data-path where its pack has been moved, and the report says so once', async () => {
+    await rename(at('data.pack'), at('moved.pack'));
+    const words =
+      /the data of the run, .*data\.pack, is not there any more\. If it was moved, say where with --data-path\.$/;
+    expect(await message(verifyRun(at('from-pack')))).toMatch(words);
+    expect(await message(prepareTraining({ resume: at('from-pack') }))).toMatch(words);
+    const { notes } = await makeReport(at('from-pack'), at('moved.html'), { workers: 0, untrained: false });
+    expect(notes).toEqual([expect.stringMatching(words)]);
+    expect(notes[0]).toMatch(/^The images of train and val can’t be shown: /);
+    await rename(at('moved.pack'), at('data.pack'));
   });
 
   it('is refused in words where its options make other squares than the pack holds', async () => {
