@@ -207,13 +207,22 @@ describe('a training from a pack', () => {
     expect(await message(other)).toMatch(/--resize stretch makes them, and --resize contain is wanted here/);
   });
 
-  it('stops where the pack is another one than when it was opened', async () => {
+  it('stops where the pack is another one than when it was opened, and goes on when that is put back', async () => {
     await packed('data', 'changing.pack');
+    const before = await readFile(at('changing.pack'));
     const changing = trainSmall({ ...run('changing', 'changing.pack') }, (event) => {
       if (event.kind === 'start') void writeFile(at('changing.pack'), new Uint8Array(8), { flag: 'a' });
       return false;
     });
-    expect(await message(changing)).toMatch(/changing\.pack was changed while it was in use\. Start again\.$/);
+    expect(await message(changing)).toMatch(
+      /changing\.pack was changed while it was in use\. Put the one back that it was; a training then goes on with --resume auto\.$/,
+    );
+    await writeFile(at('changing.pack'), before);
+    await trainSmall({ ...run('changing', 'changing.pack'), resume: 'auto' });
+    const [one, other] = await Promise.all(
+      ['changing', 'from-pack'].map((name) => readFile(at(name, 'checkpoint.safetensors'))),
+    );
+    expect(Buffer.compare(one!, other!)).toBe(0);
   });
 });
 
