@@ -1,5 +1,6 @@
 /** Whether a pack says of images what the data says that it was made of. */
-import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -23,6 +24,7 @@ import { verifyRun } from '../../../src/runner/reproduce/verify.js';
 import { exportWeb } from '../../../src/runner/shipping/web-export.js';
 import { surveyData } from '../../../src/runner/survey/survey.js';
 import { writeImageFolder } from '../../helpers/images.js';
+import { noSmallDisk, smallDisk } from '../../helpers/small-disk.js';
 import { pattern, temporaryFolder, writeFiles } from '../data/images.js';
 import { smallRun, trainSmall } from '../training/train-options.js';
 
@@ -360,6 +362,31 @@ describe('packing', () => {
     await packed('data', 'twice.pack');
     await packed('data', 'twice.pack', { imageSize: 8 });
     expect((await openData(at('twice.pack'), 'val')).pack!.squares.imageSize).toBe(8);
+  });
+
+  it('does not begin on a disk without the room, and ends in a line where the disk is full before it is done', async ({
+    skip,
+  }) => {
+    await mkdir(at('disk'));
+    if (!smallDisk(at('disk'))) skip(noSmallDisk);
+    try {
+      expect(await message(packed('data', 'disk/new/large.pack', { imageSize: 8000 }))).toMatch(
+        /^can't write .*large\.pack: it takes 4\.6 GB, and its disk has 1\.0 MB left; free some space or choose another folder\.$/,
+      );
+      const fill = () => {
+        try {
+          writeFileSync(at('disk/other'), Buffer.alloc(2 ** 20));
+        } catch {
+          // Full.
+        }
+      };
+      const options = { imageSize: 50, workers: 0 };
+      const filling = packData(at('data'), at('disk/full.pack'), options, { onProgress: fill });
+      expect(await message(filling)).toMatch(/^can't write .*full\.pack: the disk is full; free some space/);
+      expect(await readdir(at('disk'))).toEqual(['other']);
+    } finally {
+      execFileSync('umount', [at('disk')]);
+    }
   });
 
   it('refuses a pack, and wrong squares', async () => {
