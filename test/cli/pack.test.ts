@@ -28,7 +28,7 @@ describe('dws pack', () => {
   it('says what it has packed, which check then takes', async () => {
     const packed = await dws(['pack', at('data'), at('data.pack'), '--image-size', '16', '--skip-bad']);
     expect(packed.stdout).toMatch(
-      /can't be read: .*bad\\n\.png: .*\n.*data\.pack: 24 images of 16 px, 0\.0 MB\n {2}train {2}13 images of 4 classes\n {2}val {4}12 images/,
+      /can't be read: .*bad\\n\.png: .*\n.*data\.pack: 24 images of 16 px, 1 left out, 0\.0 MB\n {2}train {2}12 images of 4 classes, 1 left out\n {2}val {4}12 images of 4 classes\n$/,
     );
     expect([packed.code, packed.stderr]).toEqual([0, '']);
     const batch = ['--batch-size', '4', '--batch-k', '2'];
@@ -37,6 +37,13 @@ describe('dws pack', () => {
       /data\.pack: a pack\n[^]*train\/train-0\/bad\\n\.png: [^]*A training would run\.\n$/,
     );
     expect(checked.code).toBe(0);
+  });
+
+  it('says of images without a split what becomes of them', async () => {
+    const { stdout } = await dws(['pack', at('data/val'), at('bare.pack'), '--image-size', '16']);
+    expect(stdout).toMatch(
+      /\n {2}all {4}12 images of 4 classes\n {2}no validation images: --val-split takes some .*\n$/,
+    );
   });
 
   it('leaves nothing when it is stopped by Ctrl-C', async () => {

@@ -20,6 +20,8 @@ import { printableName } from '../base/printable-name.js';
 import { isInsidePath } from '../base/shape.js';
 import { listSome } from '../base/list-some.js';
 import { lackOfRoom } from '../checkpoints/room.js';
+import type { UsedImages } from '../data/check.js';
+import { usedImages } from '../data/check.js';
 import type { ImageSet } from '../data/folder.js';
 import { readImageBytes } from '../data/image-file.js';
 import type { BadImage } from '../data/loader.js';
@@ -59,8 +61,8 @@ export interface PackedData {
   squares: Squares;
   /** Images that have pixels. */
   images: number;
-  /** Images of each split, or of all that may be divided. */
-  views: { name: PackedView['name']; images: number; classes: number }[];
+  /** Images of each split, or of all that may be divided (`whole`), counted as a training counts them. */
+  views: ({ name: PackedView['name'] } & UsedImages)[];
   skipped: BadImage[];
   passedOver: PassedOver[];
 }
@@ -178,6 +180,12 @@ async function factsOf(files: readonly string[]): Promise<Map<string, ImageFacts
   return all;
 }
 
+function usedOf(set: ImageSet, skipped: readonly BadImage[]): UsedImages {
+  const bad = new Set(skipped.map((image) => image.path));
+  const images = set.images.filter((image) => !bad.has(image.path));
+  return usedImages({ ...set, images }, set.images.length - images.length);
+}
+
 function requireGood(bad: readonly BadImage[], total: number, dataPath: string): void {
   if (bad.length === 0) return;
   throw new UserError(
@@ -251,7 +259,7 @@ export async function packData(
   return {
     file: path.resolve(file),
     squares,
-    views: views.map(({ name, images, classes }) => ({ name, images: images.length, classes: classes.length })),
+    views: sets.map(([name, set]) => ({ name, ...usedOf(set, packed!.skipped) })),
     passedOver: [...new Map(sets.flatMap(([, set]) => set.passedOver ?? []).map((each) => [each.path, each])).values()],
     ...packed!,
   };
