@@ -219,7 +219,9 @@ export async function ensureFolder(path: string): Promise<void> {
 export async function ensureWritableFolder(path: string): Promise<void> {
   try {
     await makeFolder(path);
-    const probe = temporaryName(`${path}/probe`);
+    const name = `${path}/probe`;
+    await removeLeftovers(name);
+    const probe = temporaryName(name);
     await (await open(probe, 'wx')).close();
     await unlink(probe);
   } catch (error) {

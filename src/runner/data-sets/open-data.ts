@@ -11,6 +11,7 @@ import { divide } from '../data/divide.js';
 import { findBelow, isFolder, listFolder } from '../data/listing.js';
 import { isHiddenName } from '../data/passed-over.js';
 import { parseValSplit } from '../base/val-split.js';
+import { requirePaths } from '../base/require-paths.js';
 
 const known = dataFormats.map(({ name, layout }) => `\n  ${name}: ${layout}`).join('');
 
@@ -116,6 +117,7 @@ function requireShare(set: ImageSet, valSplit: string, refuse: Refuse): void {
  *   train on or to evaluate with
  */
 export async function openData(dataPath: string, split: Split, options: OpenOptions = {}): Promise<ImageSet> {
+  requirePaths('openData', { dataPath });
   const { valSplit, valSplitElse, refuse = refuseAtOnce } = options;
   const text = valSplit ?? valSplitElse;
   const how = text === undefined ? undefined : parseValSplit(text);

@@ -35,9 +35,11 @@ import type { Everything } from '../data-sets/open-everything.js';
 import { openEverything } from '../data-sets/open-everything.js';
 import { pack as packFormat } from '../data-sets/pack.js';
 import { packDefaults, withDefaults } from '../options/defaults.js';
-import { requireSquares } from '../options/rules.js';
+import { requirePackRules } from '../options/rules.js';
 import type { ImageFacts } from '../survey/inspect.js';
 import { inspectImages } from '../survey/inspect.js';
+import { requirePaths } from '../base/require-paths.js';
+import { isThere } from '../base/is-there.js';
 
 /** How images become squares, and which; as in the training that is to read them. */
 export interface PackOptions extends Partial<Squares> {
@@ -104,12 +106,18 @@ async function packTarget(file: string, { place }: Everything): Promise<string> 
   const { target, isFile } = await destinationOf(file).catch((error: unknown) => {
     throw fileError(`can't write ${file}`, error);
   });
-  if (!isFile) throw new UserError(`can't write ${file}: it is a pipe or a device, and a pack is a file.`);
+  if (!isFile) {
+    const what = (await isThere(target))
+      ? 'it is a pipe or a device, and a pack is a file'
+      : 'no file can be made there';
+    throw new UserError(`can't write ${file}: ${what}. Give the name of a file on a disk.`);
+  }
   const found = await stat(target).catch((error: unknown) => {
     if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
     throw fileError(`can't write ${file}`, error);
   });
-  if (found?.isDirectory()) throw new UserError(`can't write ${file}: it is a folder. Give the name of a file.`);
+  if (found?.isDirectory() || file.endsWith('/'))
+    throw new UserError(`can't write ${file}: it is a folder. Give the name of a file.`);
   const isOther = found !== undefined && (target === place.path || (found.size > 0 && !(await isPackFile(target))));
   if (isOther) throw new UserError(`can't write ${file}: there is a file of that name already, which is no pack.`);
   return target;
@@ -210,8 +218,9 @@ export async function packData(
   hooks: PackHooks = {},
 ): Promise<PackedData> {
   const { workers, skipBad, imageSize, resizeTo = imageSize, ...how } = withDefaults('packData', given, packDefaults);
+  requirePaths('packData', { dataPath, file });
   const squares = { imageSize, resizeTo, ...how };
-  requireSquares(squares);
+  requirePackRules({ ...squares, workers, skipBad });
   const everything = await openEverything(dataPath, { skipBad });
   if (everything.format === packFormat) throw new UserError(`${dataPath} is a pack already. Give what it was made of.`);
   const target = await packTarget(file, everything);

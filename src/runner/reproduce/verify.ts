@@ -24,6 +24,7 @@ import { changesSince, replacedCheckpoints } from './run-changes.js';
 import type { CheckpointDifference } from './tensors.js';
 import { compareCheckpoints } from './tensors.js';
 import { requireRecordedData } from './data-place.js';
+import { requirePaths } from '../base/require-paths.js';
 
 /** How a run is repeated; nothing has to be given. */
 export interface VerifyOptions {
@@ -154,6 +155,7 @@ export async function verifyRun(
   hooks: VerifyHooks = {},
 ): Promise<Verification> {
   const options = withDefaults('verifyRun', given, verifyDefaults);
+  requirePaths('verifyRun', { folder });
   const run = await openRun(folder);
   const planned = await planRepetition(run, options.epochs);
   requireNamed(planned.segments, options.modules ?? {}, run.file);

@@ -53,12 +53,15 @@ function anywhere(set: ImageSet, base: string) {
   return { ...all, passedOver: passedOver?.map((one) => ({ ...one, path: inside(one.path) })) };
 }
 
+/** A pack tells the name of a folder that it has none of. */
+const textAnywhere = (text: string, base: string) => text.replaceAll(`${base} (train)`, '/train').replaceAll(base, '');
+
 /** What a split comes to from data and from its pack; an error without the names of both. */
 async function both(data: string, file: string, split: Split, options: OpenOptions = {}) {
   const base = data.endsWith('.csv') ? path.dirname(at(data)) : at(data);
   const open = async (place: string, inside: string) => {
     const set = await openData(place, split, options).catch((error: unknown) => error);
-    return set instanceof Error ? set.message.replaceAll(inside, '') : anywhere(set as ImageSet, inside);
+    return set instanceof Error ? textAnywhere(set.message, inside) : anywhere(set as ImageSet, inside);
   };
   return [await open(at(data), base), await open(at(file), at(file))];
 }
@@ -311,7 +314,7 @@ describe('images that cannot be read', () => {
     await packed('damaged', 'damaged.pack', { skipBad: true });
     const survey = async (data: string) => {
       const found = await surveyData(at(data), { workers: 0, batchSize: 4, batchK: 2 });
-      return JSON.parse(JSON.stringify(found).replaceAll(at(data), '')) as object;
+      return JSON.parse(textAnywhere(JSON.stringify(found), at(data))) as object;
     };
     expect(await survey('damaged.pack')).toEqual({ ...(await survey('damaged')), format: 'a pack' });
   });
@@ -330,8 +333,13 @@ describe('images that cannot be read', () => {
       expect(Buffer.compare(one, other), file).toBe(0);
     }
     const words = async (dataPath: string) =>
-      (await message(trainSmall({ ...options('bad', dataPath), skipBad: false }))).replaceAll(at(dataPath), '');
-    expect(await words('damaged.pack')).toBe(await words('damaged'));
+      textAnywhere(await message(trainSmall({ ...options('bad', dataPath), skipBad: false })), at(dataPath));
+    expect(await words('damaged.pack')).toBe(
+      (await words('damaged')).replace(
+        'Mend or remove them, or leave them out with --skip-bad.',
+        'Leave them out with --skip-bad, or mend them and pack the images again.',
+      ),
+    );
   });
 });
 
@@ -387,6 +395,28 @@ describe('packing', () => {
     } finally {
       execFileSync('umount', [at('disk')]);
     }
+  });
+
+  it.each<[string, unknown[], string]>([
+    ['no arguments', [], 'packData: dataPath is undefined. Give a path.'],
+    ['one object for all', [{ dataPath: 'a' }], 'packData: dataPath is {"dataPath":"a"}. Give a path.'],
+    ['an empty name', ['data', ''], 'packData: file is "". Give a path.'],
+    ['a number for the file', ['data', 3], 'packData: file is 3. Give a path.'],
+    ['null for the options', ['data', 'x', null], 'packData takes its options as an object, and null is none.'],
+    ['a word for a number', ['data', 'x', { imageSize: '8' }], '--image-size 8: give a whole number'],
+    ['too few threads', ['data', 'x', { workers: -1 }], '--workers -1: give a whole number of 0 or more'],
+  ])('says which argument is wrong of %s', async (_, args, words) => {
+    const call = packData as (...given: unknown[]) => Promise<unknown>;
+    expect(await message(call(...args))).toContain(words);
+  });
+
+  it.runIf(process.platform === 'linux')('says why no file can be made of a name', async () => {
+    const refusal = (file: string) => message(packData(at('data'), file, { imageSize: 32, workers: 0 }));
+    expect(await refusal('/proc/x')).toBe(
+      "can't write /proc/x: no file can be made there. Give the name of a file on a disk.",
+    );
+    expect(await refusal('/dev/null')).toMatch(/it is a pipe or a device, and a pack is a file\. Give the name/);
+    expect(await refusal(`${at('nodir')}/`)).toMatch(/nodir\/: it is a folder\. Give the name of a file\.$/);
   });
 
   it('refuses a pack, and wrong squares', async () => {
