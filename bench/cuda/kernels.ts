@@ -2,7 +2,10 @@
 import { readFileSync } from 'node:fs';
 import type { Visited } from './nodes.js';
 
-/** Of the operators that emitted models have; for each input the element types that it may have, the last one's for all after it. */
+/**
+ * Of the operators that there are, so that networks and losses of a person's own can be looked at too; for each input the element types that it
+ * may have, the last one's for all after it. Nothing for an operator without a kernel.
+ */
 const { operators } = JSON.parse(readFileSync(new URL('kernels.json', import.meta.url), 'utf8')) as {
   operators: Record<string, string[]>;
 };
@@ -15,6 +18,7 @@ export function missingKernel({ type, inputs }: Pick<Visited, 'type' | 'inputs'>
   if (ofTheRuntime.includes(type)) return undefined;
   const row = Object.hasOwn(operators, type) ? operators[type] : undefined;
   if (!row) return `${type} is not in the table of kernels`;
+  if (row.length === 0) return `${type} has no kernel`;
   for (const [i, value] of inputs.entries()) {
     const taken = row[Math.min(i, row.length - 1)]!;
     if (value && !taken.split(' ').includes(value.dtype))

@@ -54,6 +54,15 @@ function attributesOf({ opType, attribute }: NodeProto): Attributes {
   );
 }
 
+/** What it carries, and the rows that it has collected, one a trip. */
+function loopOutputs({ input }: NodeProto, body: GraphProto, { data }: OperatorInput): TypedShape[] {
+  const carried = input.length - 2;
+  return body.output
+    .slice(1)
+    .map(typeOf)
+    .map(({ dtype, shape }, i) => ({ dtype, shape: i < carried ? shape : [data?.[0] ?? 'steps', ...shape] }));
+}
+
 function* visit(graph: GraphProto, around: ReadonlyMap<string, OperatorInput>, inLoop: boolean): Generator<Visited> {
   const known = new Map(around);
   for (const tensor of graph.initializer) known.set(tensor.name!, constantOf(tensor));
@@ -63,7 +72,7 @@ function* visit(graph: GraphProto, around: ReadonlyMap<string, OperatorInput>, i
     const attributes = attributesOf(node);
     const body = node.attribute.find(({ g }) => g)?.g;
     const outputs = body
-      ? body.output.slice(1).map(typeOf)
+      ? loopOutputs(node, body, inputs[0]!)
       : operators[node.opType as OperatorName].shape(inputs, attributes, node.output.length);
     yield { type: node.opType, name: node.name, attributes, inputs, outputs, inLoop };
     if (body) yield* visit(body, known, true);

@@ -20,12 +20,6 @@ export const splitsText = (train: UsedImages, val: UsedImages): string =>
 export const placeText = ({ device, precision }: { device: string; precision: Precision }): string =>
   `on ${device}${precision === 'fp16' ? ', in mixed precision (fp16)' : ''}`;
 
-/** 12345678 -> 12.3 MB */
-export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
-
-/** 12345678 -> 12.3 MB, 12345678901 -> 12.3 GB */
-export const size = (bytes: number): string => (bytes < 1e9 ? megabytes(bytes) : `${(bytes / 1e9).toFixed(1)} GB`);
-
 /** 0.0042 -> 4.2 ms, 12.3 -> 12.3 s, 75 -> 1:15, 3700 -> 1:01:40 */
 export function duration(seconds: number): string {
   if (seconds < 1) return `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;

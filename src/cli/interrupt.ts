@@ -55,10 +55,14 @@ export function onInterrupt(notify: () => void): Interrupt {
  * Runs a job that Ctrl-C ends without a trace, and returns the program's exit code.
  *
  * @param job passes the signal on, and throws its reason
+ * @param stopping what is said then
  * @throws what the job throws for other reasons
  */
-export async function untilInterrupted(job: (signal: AbortSignal) => Promise<void>): Promise<number> {
-  const interrupt = onInterrupt(() => terminal.print('stopping; nothing is written'));
+export async function untilInterrupted(
+  job: (signal: AbortSignal) => Promise<void>,
+  stopping = 'stopping; nothing is written',
+): Promise<number> {
+  const interrupt = onInterrupt(() => terminal.print(stopping));
   try {
     await job(interrupt.signal);
     return 0;

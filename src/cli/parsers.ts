@@ -68,6 +68,9 @@ export const path: Parser<string> = (text) => {
   return text;
 };
 
+/** Of an argument that may be given more than once. */
+export const paths = (text: string, before: readonly string[] = []): string[] => [...before, path(text)];
+
 const unitBytes = {
   ...{ kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
   ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 },

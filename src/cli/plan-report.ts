@@ -1,7 +1,8 @@
 /** What `dws train --plan` prints. */
+import { sizeText } from '../runner/base/size-text.js';
 import type { TrainingForecast } from '../runner/jobs/plan-training.js';
 import { printableName } from '../runner/base/printable-name.js';
-import { count, counted, duration, placeText, size, splitsText } from './format.js';
+import { count, counted, duration, placeText, splitsText } from './format.js';
 
 /** Not even one checkpoint can be written. */
 export const lacksRoom = ({ disk: { free, checkpoint } }: TrainingForecast): boolean =>
@@ -9,8 +10,8 @@ export const lacksRoom = ({ disk: { free, checkpoint } }: TrainingForecast): boo
 
 function diskText({ disk }: TrainingForecast): string {
   const { checkpoint, checkpoints, most, free, folder } = disk;
-  const left = free === undefined ? '' : `; ${size(free)} are free for ${printableName(folder)}`;
-  return `${size(checkpoint)} a checkpoint, ${size(checkpoints)} in all and ${size(most)} while one is written${left}`;
+  const left = free === undefined ? '' : `; ${sizeText(free)} are free for ${printableName(folder)}`;
+  return `${sizeText(checkpoint)} a checkpoint, ${sizeText(checkpoints)} in all and ${sizeText(most)} while one is written${left}`;
 }
 
 function timeTexts({ seconds, steps, evaluations }: TrainingForecast): string[] {

@@ -1,8 +1,9 @@
 /** A training's events as lines for people. */
+import { sizeText } from '../runner/base/size-text.js';
 import type { ModuleSources } from '../runner/modules/kinds.js';
 import { partLabel } from '../runner/modules/kinds.js';
 import type { TrainEvent, TrainResult } from '../runner/training/events.js';
-import { count, counted, duration, evalStages, megabytes, placeText, recallTable, splitsText } from './format.js';
+import { count, counted, duration, evalStages, placeText, recallTable, splitsText } from './format.js';
 import type { Terminal } from './terminal.js';
 import { TimeLeft } from './time-left.js';
 
@@ -99,7 +100,7 @@ export class TrainProgress {
       this.enter(`checking images of ${split}`, done, total);
     },
     'download-progress': ({ file, done, total }) => {
-      this.enter(`downloading ${file}`, done, total, megabytes);
+      this.enter(`downloading ${file}`, done, total, sizeText);
     },
     start: ({ val, stepsPerEpoch, epochs, paramCount, device, precision, resumedFrom, best, before, ...train }) => {
       const { model, modules, imageSize, batchSize, out } = this.options;

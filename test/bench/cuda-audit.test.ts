@@ -15,6 +15,7 @@ import { buildRetrievalModel } from '../../src/graph/artifacts/retrieval.js';
 import { buildSamplingModel } from '../../src/graph/artifacts/sampling.js';
 import { GraphBuilder } from '../../src/graph/builder/builder.js';
 import { backbones } from '../../src/graph/models/index.js';
+import { operatorNames } from '../../src/graph/onnx/names.js';
 import type { Value } from '../../src/graph/onnx/nodes.js';
 import { encodeModel } from '../../src/graph/onnx/schema.js';
 import type { TrainingOptions } from '../../src/graph/options.js';
@@ -88,6 +89,20 @@ const values = (g: GraphBuilder, ...shape: number[]): Value =>
   g.constant('float32', shape, new Float32Array(shape.reduce((product, dim) => product * dim, 1)));
 
 describe('the audit', () => {
+  it.each(operatorNames)('knows of %s, which a network or a loss of a person’s own may have', (type) => {
+    expect(missingKernel({ type, inputs: [] }) ?? '').not.toMatch(/is not in the table/);
+  });
+
+  it('tells operators without a kernel, and types that one does not take', () => {
+    const g = new GraphBuilder();
+    const x = g.input('x', 'float32', [2, 3]);
+    g.output('s', g.op('Softmax', [g.op('Sigmoid', [x])]));
+    g.output('m', g.op('Mean', [x, x]));
+    g.output('i', g.op('ArgMax', [g.input('n', 'int64', [2, 3])]));
+    const { missing } = audited(encodeModel(g.model('planted')));
+    expect(missing).toEqual(['Mean has no kernel', 'ArgMax takes float32 float16 float64 as input 0, not int64']);
+  });
+
   it('finds a node without a kernel', () => {
     const g = new GraphBuilder();
     g.output('y', g.op('Sqrt', [g.input('x', 'float64', [2])]));

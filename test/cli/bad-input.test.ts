@@ -38,7 +38,7 @@ beforeAll(async () => {
 
 describe('data', () => {
   it('a missing folder', async () => {
-    expect(await refusal('--data-path', at('nowhere'))).toMatch(/data folder .*nowhere does not exist/);
+    expect(await refusal('--data-path', at('nowhere'))).toMatch(/the data .*nowhere does not exist/);
   });
 
   it('an empty folder', async () => {

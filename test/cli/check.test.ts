@@ -83,7 +83,7 @@ describe('dws check', () => {
 
   it('refuses what is no data', async () => {
     const { code, stdout, stderr } = await check(at('nowhere'));
-    expect(stderr).toMatch(/^dws: data folder .*nowhere does not exist/);
+    expect(stderr).toMatch(/^dws: the data .*nowhere does not exist/);
     expect([code, stdout]).toEqual([1, '']);
   });
 });

@@ -1,3 +1,5 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,7 +11,7 @@ import { create } from 'tar';
 import { bindingFolder } from '../../src/runner/compute/onnxruntime-folder.js';
 import { cuda13Package, installedProvider } from '../../src/runner/cuda/provider.js';
 import { temporaryFolder } from '../runner/data/images.js';
-import { dws } from './dws.js';
+import { dws, main } from './dws.js';
 
 const folder = temporaryFolder();
 const hasProvider = (await installedProvider(bindingFolder)) !== undefined;
@@ -17,6 +19,24 @@ const canInstall = process.platform === 'linux' && process.arch === 'x64' && !ha
 
 let server: Server | undefined;
 afterEach(() => new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve())));
+
+const hasTerminals = spawnSync('script', ['--version']).status === 0;
+
+/** What is printed, and the exit code, where somebody at a terminal presses keys when asked. */
+async function atTerminal(keys: string) {
+  const command = [process.execPath, main, 'cuda-install', '--cuda', '13'].map((word) => `'${word}'`).join(' ');
+  const child = spawn('script', ['-qec', command, '/dev/null'], { env: { ...process.env, TERM: 'xterm' } });
+  let text = '';
+  let isAsked = false;
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+    if (isAsked || !text.includes('[y/N]')) return;
+    isAsked = true;
+    child.stdin.write(keys);
+  });
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, text };
+}
 
 /** An npm registry that has another package of the third party's name and version. */
 async function otherRegistry(): Promise<string> {
@@ -55,6 +75,19 @@ describe.skipIf(!canInstall)('dws cuda-install', () => {
     expect(stdout).toContain(`A third party has one of ONNX Runtime 1.29.0`);
     expect(stdout).toContain(`${cuda13Package.name} ${cuda13Package.version}`);
     expect([code, stderr]).toEqual([1, 'dws: dws cuda-install: say --yes to take it.\n']);
+  });
+
+  it.skipIf(!hasTerminals).each([
+    ['Ctrl-C', '\x03', 130],
+    ['Ctrl-D', '\x04', 1],
+    ['no', 'n\r', 1],
+    ['Enter alone', '\r', 1],
+  ])('takes %s for a no, and says in a line that nothing was installed', async (_, keys, code) => {
+    const before = await readdir(bindingFolder);
+    const ended = await atTerminal(keys);
+    expect(ended.text).toMatch(/Take it\? \[y\/N\] [^\n]*\r\n(dws: )?dws cuda-install: nothing was installed\.\r\n$/);
+    expect(ended.code).toBe(code);
+    expect(await readdir(bindingFolder)).toEqual(before);
   });
 
   it('refuses what a registry has in its place, and writes nothing', async () => {

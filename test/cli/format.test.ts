@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { count, counted, duration, megabytes, recallTable, table, wrap } from '../../src/cli/format.js';
+import { count, counted, duration, recallTable, table, wrap } from '../../src/cli/format.js';
 
 it('durations have the unit that reads best', () => {
   expect([0, 0.0042, 0.0999, 0.9994, 1, 59.94, 60, 75.4, 3700].map(duration)).toEqual([
@@ -17,10 +17,6 @@ it('durations have the unit that reads best', () => {
 
 it('large counts have separators', () => {
   expect(count(1234567)).toBe('1,234,567');
-});
-
-it('bytes are told in millions', () => {
-  expect([0, 1_234_567, 102_530_333].map(megabytes)).toEqual(['0.0 MB', '1.2 MB', '102.5 MB']);
 });
 
 it('nouns follow their count', () => {

@@ -1,9 +1,10 @@
 /** `dws export`. */
+import { sizeText } from '../../runner/base/size-text.js';
 import { exportModel } from '../../runner/shipping/export.js';
 import type { WebExport, WebExportStage } from '../../runner/shipping/web-export.js';
 import { exportWeb } from '../../runner/shipping/web-export.js';
 import type { WebVariantName } from '../../graph/artifacts/web-model.js';
-import { count, evalStages, megabytes, recallTable, table } from '../format.js';
+import { count, evalStages, recallTable, table } from '../format.js';
 import { untilInterrupted } from '../interrupt.js';
 import type { backboneModule } from '../modules.js';
 import { moduleSources } from '../modules.js';
@@ -25,7 +26,7 @@ function report({ folder, info, droppedGallery, notes }: WebExport): void {
   for (const note of notes) terminal.print(note);
   const rows = info.variants.map(({ name, bytes, cosine, recallAt1 }) => [
     name,
-    megabytes(bytes),
+    sizeText(bytes),
     ...(cosine ? [cosine.mean.toFixed(6), cosine.lowest.toFixed(6), recallAt1!.toFixed(4)] : []),
   ]);
   const head = ['', 'download', ...(info.recall ? ['cosine to fp32', 'lowest', 'Recall@1'] : [])];

@@ -1,9 +1,10 @@
 /** `dws gallery`. */
+import { sizeText } from '../../runner/base/size-text.js';
 import type { GalleryDtype } from '../../graph/artifacts/gallery.js';
 import type { GalleryStage } from '../../runner/shipping/gallery.js';
 import { passedOverNote } from '../../runner/data/passed-over.js';
 import { makeGallery } from '../../runner/shipping/gallery.js';
-import { count, counted, evalStages, megabytes } from '../format.js';
+import { count, counted, evalStages } from '../format.js';
 import { untilInterrupted } from '../interrupt.js';
 import { inferenceOptions } from '../inference-options.js';
 import type { backboneModule } from '../modules.js';
@@ -43,5 +44,5 @@ export const writeGallery = (paths: string[], values: Values): Promise<number> =
     if (note !== undefined) terminal.print(note);
     const classes = count(new Set(info.labels).size);
     const embeddings = `${info.dim} dimensions (${info.dtype})`;
-    terminal.print(`${out}: ${counted(info.count, 'image')} of ${classes} classes, ${embeddings}, ${megabytes(bytes)}`);
+    terminal.print(`${out}: ${counted(info.count, 'image')} of ${classes} classes, ${embeddings}, ${sizeText(bytes)}`);
   });

@@ -1,7 +1,8 @@
 /** `dws report`. */
+import { sizeText } from '../../runner/base/size-text.js';
 import type { ReportStage } from '../../runner/report/report-options.js';
 import { makeReport } from '../../runner/report/report.js';
-import { count, evalStages, megabytes } from '../format.js';
+import { count, evalStages } from '../format.js';
 import { untilInterrupted } from '../interrupt.js';
 import { inferenceOptions } from '../inference-options.js';
 import type { backboneModule } from '../modules.js';
@@ -44,5 +45,5 @@ export const writeReport = (run: string, values: Values): Promise<number> =>
       },
     );
     for (const note of notes) terminal.print(note);
-    terminal.print(`${out}: ${megabytes(bytes)}; open it in a browser`);
+    terminal.print(`${out}: ${sizeText(bytes)}; open it in a browser`);
   });

@@ -22,7 +22,7 @@ export function addCheck(program: Command): void {
   const command = program
     .command('check')
     .description('find what would stop a training, and what is unusual, in its images: decodes every one')
-    .argument('<data>', 'what --data-path of a training takes');
+    .argument('<data>', 'what --data-path of a training takes', path);
   addOptions(command, 'Options:', own);
   addOptions(command, 'As in the training:', training);
   addExample(command, 'dws check data/icons --list bad.txt');

@@ -17,6 +17,6 @@ export function addCudaInstall(program: Command): void {
   addExample(command, 'dws cuda-install --cuda 12');
   command.action(async (values: OptionValues<typeof own>) => {
     const { cudaInstall } = await import('../actions/cuda-install.js');
-    await cudaInstall(values);
+    process.exitCode = await cudaInstall(values);
   });
 }

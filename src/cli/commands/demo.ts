@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, optional, withDefault } from '../options.js';
-import { integer, listOf, text } from '../parsers.js';
+import { integer, listOf, text, path } from '../parsers.js';
 
 const own = {
   host: withDefault(
@@ -22,7 +22,7 @@ export function addDemo(program: Command): void {
   const command = program
     .command('demo')
     .description('serve a page that searches with the model in the browser')
-    .argument('<dir>', 'folder that dws export --web and dws gallery wrote');
+    .argument('<dir>', 'folder that dws export --web and dws gallery wrote', path);
   addOptions(command, 'Options:', own);
   addExample(command, 'dws demo web --port 8080\n  dws demo web --host 0.0.0.0 --allow-host mybox.local');
   command.action(async (folder: string, values: OptionValues<typeof own>) => {

@@ -3,7 +3,7 @@ import { embeddingFormats } from '../../runner/evaluation/embedding-formats.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, optional } from '../options.js';
 import { device, inference } from '../option-tables.js';
-import { oneOf, path } from '../parsers.js';
+import { oneOf, path, paths } from '../parsers.js';
 
 const endings = embeddingFormats.map((name) => `.${name}`).join(', ');
 
@@ -26,7 +26,7 @@ export function addEmbed(program: Command): void {
   const command = program
     .command('embed')
     .description('images -> embeddings, as a NumPy array, CSV, JSON lines or Parquet')
-    .argument('<paths...>', 'image files, and folders of them at any depth');
+    .argument('<paths...>', 'image files, and folders of them at any depth', paths);
   addOptions(command, 'Options:', own);
   addOptions(command, 'Device:', device);
   addExample(command, 'dws embed --checkpoint runs/resnet18-0/best.safetensors data/icons/val -o icons.npy');

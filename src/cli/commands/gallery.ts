@@ -5,7 +5,7 @@ import { backboneModule } from '../modules.js';
 import type { OptionRow, OptionValues } from '../options.js';
 import { addExample, addOptions, required, toggle, withDefault } from '../options.js';
 import { checkpoint, device, imageReading, inference } from '../option-tables.js';
-import { integer, oneOf, path } from '../parsers.js';
+import { integer, oneOf, path, paths } from '../parsers.js';
 
 const own = {
   checkpoint,
@@ -42,6 +42,7 @@ export function addGallery(program: Command): void {
     .argument(
       '<paths...>',
       'image files, and folders of them at any depth; the folder that an image lies in is its class',
+      paths,
     );
   addOptions(command, 'Options:', own);
   addOptions(command, 'Device:', device);

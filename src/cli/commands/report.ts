@@ -32,7 +32,7 @@ export function addReport(program: Command): void {
   const command = program
     .command('report')
     .description('a run -> one page with its curves, results and pictures')
-    .argument('<run>', "the run's folder, or its run.json");
+    .argument('<run>', "the run's folder, or its run.json", path);
   addOptions(command, 'Options:', own);
   addOptions(command, 'Device:', device);
   addExample(command, 'dws report runs/resnet18-0 -o report.html');

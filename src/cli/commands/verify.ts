@@ -18,7 +18,7 @@ export function addVerify(program: Command): void {
   const command = program
     .command('verify')
     .description('repeat a training from its run.json and tell whether every bit comes out again')
-    .argument('<run>', "the training's folder, or its run.json");
+    .argument('<run>', "the training's folder, or its run.json", path);
   addOptions(command, 'Options:', own);
   command.addHelpText('after', `\n${exitCodeText(['same', 'error', 'differs', 'changed'])}`);
   addExample(command, 'dws verify runs/resnet18-0 --epochs 1');

@@ -2,28 +2,17 @@
  * Writing files so that a reader, a crash or a full disk never meets half of one: a temporary file in the same folder,
  * synced, then renamed over the old one.
  */
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { copyFile, link, mkdir, open, realpath, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { destinationOf, writeInto } from './destination.js';
 import { fileError } from './file-errors.js';
+import { removeLeftovers, temporaryName } from './temporary-names.js';
 
 export { causeCode, errorCode, fileError } from './file-errors.js';
 export { openToRead, readText, readWholeFile } from './reading.js';
-
-/** Marks the temporary files of this module, so that what a killed process left can be told from the user's files. */
-const TEMPORARY = /\.[0-9a-f]{12}\.tmp$/;
-
-/** What the file is to be called whose temporary name this is; undefined for other names. */
-export const finalName = (name: string): string | undefined =>
-  TEMPORARY.test(name) ? name.replace(TEMPORARY, '') : undefined;
-
-export const isTemporaryFile = (name: string): boolean => TEMPORARY.test(name);
-
-/** A name beside `path` that nothing has. */
-export const temporaryName = (path: string): string => `${path}.${randomBytes(6).toString('hex')}.tmp`;
+export { finalName, isTemporaryFile, removeLeftovers, temporaryName } from './temporary-names.js';
 
 /** Bytes a single write: the system call takes less than 2 GiB, and between writes the event loop turns. */
 const WRITE_BYTES = 64 * 2 ** 20;
@@ -132,15 +121,18 @@ export async function writeFileBy(
 
 /**
  * Writes an output where a person has asked for it: like `writeOwnFile`, but where a link has the name, the file that it leads to
- * is replaced and the link stays, and what is no file (`/dev/null`, a pipe) is written into.
+ * is replaced and the link stays, and what is no file (`/dev/null`, a pipe) is written into. What a killed process has left of it is
+ * removed.
  *
  * @throws UserError naming the path and the reason
  */
 export async function writeFileAtomic(path: string, content: FileContent): Promise<void> {
   try {
     const { target, isFile } = await destinationOf(path);
-    if (isFile) await writeOwnFile(target, content);
-    else await writeInto(target, (file) => writeChunks(file, content));
+    if (isFile) {
+      await removeLeftovers(target);
+      await writeOwnFile(target, content);
+    } else await writeInto(target, (file) => writeChunks(file, content));
   } catch (error) {
     throw fileError(`can't write ${path}`, error);
   }
@@ -227,7 +219,9 @@ export async function ensureFolder(path: string): Promise<void> {
 export async function ensureWritableFolder(path: string): Promise<void> {
   try {
     await makeFolder(path);
-    const probe = temporaryName(`${path}/probe`);
+    const name = `${path}/probe`;
+    await removeLeftovers(name);
+    const probe = temporaryName(name);
     await (await open(probe, 'wx')).close();
     await unlink(probe);
   } catch (error) {

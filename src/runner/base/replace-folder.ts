@@ -8,6 +8,7 @@ import {
   errorCode,
   fileError,
   isTemporaryFile,
+  removeLeftovers,
   syncFolder,
   temporaryName,
   writeOwnFile,
@@ -18,13 +19,15 @@ import { isThere } from './is-there.js';
 const placeOfOlder = (target: string): string => temporaryName(`${target}.replaced`);
 
 /**
- * Brings a folder back that was being replaced when its process ended, and removes what such a process has left of an older one.
+ * Brings a folder back that was being replaced when its process ended, and removes what such a process has left of an older one, and of a
+ * new one.
  *
  * @returns whether it was brought back
  * @throws UserError when that can't be done
  */
 export async function recoverFolder(folder: string): Promise<boolean> {
   const target = await folderBehind(folder);
+  await removeLeftovers(target);
   const [parent, start] = [path.dirname(target), `${path.basename(target)}.replaced.`];
   const names = await readdir(parent).catch(() => []);
   const older = names

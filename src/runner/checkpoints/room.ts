@@ -5,11 +5,10 @@ import { dirname, resolve } from 'node:path';
 import { elementCount } from '../../graph/onnx/types.js';
 import type { StateTensor } from '../../graph/parts/state.js';
 import { UserError } from '../base/errors.js';
+import { sizeText } from '../base/size-text.js';
 
 /** What a header says of a tensor, and what it says besides. */
 const headerBytes = { tensor: 160, rest: 8192 };
-
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
 /** About what a checkpoint takes, in bytes: its float32 values and its header. */
 export function checkpointBytes(state: readonly StateTensor[]): number {
@@ -25,28 +24,27 @@ function nearest(folder: string): string {
   return place;
 }
 
-/** Undefined where the file system does not tell. */
-async function spaceOf(folder: string): Promise<{ forAll: number; forRoot: number } | undefined> {
+/**
+ * Bytes that are free in a folder, which need not be there yet, as `df` tells: what is kept for root is not counted, which even root may not be
+ * let into, in a container. Undefined where the file system does not tell.
+ */
+export async function freeBytes(folder: string, ask: typeof statfs = statfs): Promise<number | undefined> {
   try {
-    const { bsize, blocks, bavail, bfree } = await statfs(nearest(folder));
+    const { bsize, blocks, bavail } = await ask(nearest(folder));
     // File systems over a network tell of no blocks at all.
-    return blocks === 0 ? undefined : { forAll: bsize * bavail, forRoot: bsize * bfree };
+    return blocks === 0 ? undefined : bsize * bavail;
   } catch {
     // What is wrong with the folder itself is told by the first write to it.
     return undefined;
   }
 }
 
-/** Bytes that are free in a folder, which need not be there yet, as `df` tells; undefined where the file system does not tell. */
-export const freeBytes = async (folder: string): Promise<number | undefined> => (await spaceOf(folder))?.forAll;
-
 /** `12.3 MB, and its disk has 4.5 MB left`, where a folder's disk has less than the bytes; undefined where it has, or does not tell. */
-export async function lackOfRoom(folder: string, bytes: number): Promise<string | undefined> {
-  const space = await spaceOf(folder);
-  if (!space) return undefined;
-  // Root may be let into what is kept for it, or not, in a container.
-  const free = process.geteuid?.() === 0 ? space.forRoot : space.forAll;
-  return free >= bytes ? undefined : `${megabytes(bytes)}, and its disk has ${megabytes(free)} left`;
+export async function lackOfRoom(folder: string, bytes: number, free = freeBytes): Promise<string | undefined> {
+  const left = await free(folder);
+  return left === undefined || left >= bytes
+    ? undefined
+    : `${sizeText(bytes)}, and its disk has ${sizeText(left)} left`;
 }
 
 /** @throws UserError when not even one checkpoint can be written to the folder */

@@ -4,12 +4,12 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, cp, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { chmod, cp, mkdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { extract } from 'tar';
 import { UserError } from '../base/errors.js';
-import { fileError, syncFolder, syncPath, writeOwnFile } from '../base/files.js';
+import { fileError, removeLeftovers, syncFolder, syncPath, temporaryName, writeOwnFile } from '../base/files.js';
 import { bindingFolder, noCudaProvider, packageFolder } from '../compute/onnxruntime-folder.js';
 import type { ProviderNote } from '../compute/provider-note.js';
 import { noteFile, onnxruntimeVersion } from '../compute/provider-note.js';
@@ -41,6 +41,8 @@ export interface CudaInstallOptions {
   env?: Readonly<NodeJS.ProcessEnv>;
   /** Called before anything is fetched, and not for a provider that is there; what it throws ends the installation. */
   beforeFetch?: () => Promise<void>;
+  /** Ends it while something is fetched: what was there stays. */
+  signal?: AbortSignal;
 }
 
 /** What an installation came to. */
@@ -62,7 +64,8 @@ export function requireCudaSystem(platform?: string, arch?: string): void {
 const scriptError = (output: string): string | undefined => /^\s*\w*Error: (.+)$/m.exec(output)?.[1];
 
 /** onnxruntime-node's own script, in a copy: it writes over the files that it finds, one after the other. */
-async function fetchOfficial(staging: string, { onnxruntime = packageFolder, env = process.env }: CudaInstallOptions) {
+async function fetchOfficial(staging: string, options: CudaInstallOptions) {
+  const { onnxruntime = packageFolder, env = process.env, signal } = options;
   await cp(path.join(onnxruntime, 'script'), path.join(staging, 'script'), { recursive: true });
   // A setting goes before the argument.
   const isSetting = (name: string) => name.toLowerCase().includes('onnxruntime_node_install');
@@ -70,7 +73,7 @@ async function fetchOfficial(staging: string, { onnxruntime = packageFolder, env
   const script = path.join(staging, 'script/install.js');
   try {
     // Its value `cuda12` is as good as none: the script would look first whether npm has started it.
-    await promisify(execFile)(process.execPath, [script, '--onnxruntime-node-install'], { env: rest });
+    await promisify(execFile)(process.execPath, [script, '--onnxruntime-node-install'], { env: rest, signal });
   } catch (error) {
     const { stderr = '', message } = error as { stderr?: string; message: string };
     throw new UserError(
@@ -83,8 +86,8 @@ async function fetchOfficial(staging: string, { onnxruntime = packageFolder, env
 }
 
 async function fetchThirdParty(staging: string, options: CudaInstallOptions): Promise<string> {
-  const { cacheFolder = path.join(userCacheFolder(), 'cuda'), fetchPackage, wanted = cuda13Package } = options;
-  const file = await cachedPackage(wanted, cacheFolder, fetchPackage);
+  const { cacheFolder = path.join(userCacheFolder(), 'cuda'), fetchPackage, wanted = cuda13Package, signal } = options;
+  const file = await cachedPackage(wanted, cacheFolder, fetchPackage, signal);
   const names = [providerFile, sharedFile].map((name) => `${cuda13Folder}/${name}`);
   await extract(
     { file, cwd: staging, strip: cuda13Folder.split('/').length, strict: true, preserveOwner: false },
@@ -149,10 +152,10 @@ const isWanted = (provider: InstalledProvider, cuda: CudaVersion, version: strin
  * Installs the provider for a version of CUDA; one that is there is left when it is the same, and replaced when it is another.
  *
  * @throws UserError where it can't be fetched, is not what was expected, or can't be written: what was there stays; and where there is
- *   none for the installed version of ONNX Runtime
+ *   none for the installed version of ONNX Runtime; the signal's reason when it is aborted before anything is replaced
  */
 export async function installCudaProvider(options: CudaInstallOptions): Promise<CudaInstalled> {
-  const { cuda, onnxruntime = packageFolder, binding = bindingFolder } = options;
+  const { cuda, onnxruntime = packageFolder, binding = bindingFolder, signal } = options;
   const source = sources[cuda];
   const version = source.version();
   if (version !== onnxruntimeVersion()) {
@@ -166,13 +169,19 @@ export async function installCudaProvider(options: CudaInstallOptions): Promise<
   let staging: string | undefined;
   try {
     // On the disk that the files end on, and where the script's imports are found.
-    staging = await mkdtemp(path.join(onnxruntime, '.dws-cuda-'));
+    const place = path.join(onnxruntime, '.dws-cuda');
+    await removeLeftovers(place);
+    staging = temporaryName(place);
+    await mkdir(staging);
     const fetched = await source.fetch(staging, options);
     await requireProviderFor(cuda, fetched);
     const { size: bytes } = await stat(path.join(fetched, providerFile));
+    signal?.throwIfAborted();
     await putInPlace(fetched, binding, source, { version, from: source.from(options), bytes });
     return { provider: (await installedProvider(binding))!, created: true, before };
   } catch (error) {
+    // Whatever it has ended: a terminal's Ctrl-C goes to the fetching program as well.
+    signal?.throwIfAborted();
     throw fileError(`dws cuda-install: can't put the CUDA provider into ${binding}`, error);
   } finally {
     if (staging !== undefined) await rm(staging, { recursive: true, force: true });

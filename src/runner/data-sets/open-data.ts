@@ -11,17 +11,15 @@ import { divide } from '../data/divide.js';
 import { findBelow, isFolder, listFolder } from '../data/listing.js';
 import { isHiddenName } from '../data/passed-over.js';
 import { parseValSplit } from '../base/val-split.js';
+import { requirePaths } from '../base/require-paths.js';
 
 const known = dataFormats.map(({ name, layout }) => `\n  ${name}: ${layout}`).join('');
 
 async function lookAt(dataPath: string): Promise<Place> {
   const absolute = path.resolve(dataPath);
-  const isFile = await stat(absolute).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-  if (isFile) return { path: absolute, isFolder: false, names: new Set() };
-  const entries = await listFolder(absolute, `data folder ${absolute}`, `Give one of these:${known}`);
+  const found = await stat(absolute).catch(() => undefined);
+  if (found?.isFile()) return { path: absolute, isFolder: false, names: new Set() };
+  const entries = await listFolder(absolute, `the data ${absolute}`, 'Check the path.');
   return { path: absolute, isFolder: true, names: new Set(entries.map(({ name }) => name)) };
 }
 
@@ -30,9 +28,15 @@ async function formatsOf(place: Place): Promise<DataFormat[]> {
   return dataFormats.filter((_, index) => recognized[index]);
 }
 
+/** A file that is no data says nothing of layouts of folders. */
+async function fileComplaint({ path: file }: Place): Promise<string> {
+  const { size } = await stat(file);
+  const what = size === 0 ? 'is empty' : "doesn't begin as a pack does, and is no .csv list of images either";
+  return `${file} ${what}. If it was a pack, it is damaged: take another copy of the file, or pack the images again.`;
+}
+
 /** Folders inside that are data sets themselves: archives unpack into one, people name the folder around it. */
 async function dataInside(place: Place): Promise<string[]> {
-  if (!place.isFolder) return [];
   const found: string[] = [];
   for (const entry of await listFolder(place.path, place.path)) {
     if (isHiddenName(entry.name) || !(await isFolder(entry, place.path))) continue;
@@ -44,7 +48,6 @@ async function dataInside(place: Place): Promise<string[]> {
 
 /** Whether there are folders of images inside, which may be classes. */
 async function hasClassFolders(place: Place): Promise<boolean> {
-  if (!place.isFolder) return false;
   for (const entry of await listFolder(place.path, place.path)) {
     if (isHiddenName(entry.name) || !(await isFolder(entry, place.path))) continue;
     const { images } = await findBelow(path.join(place.path, entry.name), entry.name);
@@ -72,6 +75,7 @@ export async function recognizeData(
     );
   }
   if (format) return { format, place };
+  if (!place.isFolder) throw new UserError(await fileComplaint(place));
   if (hasSplitFolder(place.names)) return { format: imageFolder, place };
   const inside = await dataInside(place);
   if (inside.length > 0)
@@ -113,6 +117,7 @@ function requireShare(set: ImageSet, valSplit: string, refuse: Refuse): void {
  *   train on or to evaluate with
  */
 export async function openData(dataPath: string, split: Split, options: OpenOptions = {}): Promise<ImageSet> {
+  requirePaths('openData', { dataPath });
   const { valSplit, valSplitElse, refuse = refuseAtOnce } = options;
   const text = valSplit ?? valSplitElse;
   const how = text === undefined ? undefined : parseValSplit(text);

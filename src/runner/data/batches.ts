@@ -2,7 +2,7 @@
 import { Philox } from '../../graph/state/philox.js';
 import { UserError } from '../base/errors.js';
 import type { ImageSet } from './folder.js';
-import { classSizes } from './folder.js';
+import { classSizes, nameOfSet } from './folder.js';
 import { listSome } from '../base/list-some.js';
 
 export interface BatchOptions {
@@ -66,7 +66,7 @@ function groupByClass(set: ImageSet, { batchSize, batchK, smallClasses }: BatchO
   const small = smallClassesOf(set, batchK);
   if (smallClasses === 'error' && small.length > 0) {
     throw new UserError(
-      `${set.root}: ${small.length} of ${set.classes.length} classes have fewer than ${batchK} images (--batch-k):\n` +
+      `${nameOfSet(set)}: ${small.length} of ${set.classes.length} classes have fewer than ${batchK} images (--batch-k):\n` +
         `${listSome(small)}\nLeave them out with --small-classes drop, repeat their images with --small-classes repeat, ` +
         `or lower --batch-k.`,
     );
@@ -76,7 +76,7 @@ function groupByClass(set: ImageSet, { batchSize, batchK, smallClasses }: BatchO
   if (kept.length < needed) {
     const smaller = kept.length < 2 ? 'Add' : `Give a --batch-size of ${kept.length * batchK} or less, or add`;
     throw new UserError(
-      `--batch-size ${batchSize} with --batch-k ${batchK} takes ${needed} classes a batch, but ${set.root} has ` +
+      `--batch-size ${batchSize} with --batch-k ${batchK} takes ${needed} classes a batch, but ${nameOfSet(set)} has ` +
         `${kept.length}${smallClasses === 'drop' ? ` with ${batchK} images or more` : ''}. ` +
         `${smaller} classes${smallClasses === 'drop' ? ', or images to those that have fewer' : ''}.`,
     );

@@ -1,7 +1,7 @@
 /** Finds files that cannot be decoded before a training that would stumble over them an hour later. */
 import { UserError } from '../base/errors.js';
 import type { ImageSet } from './folder.js';
-import { classSizes, keepImages, requireUsable } from './folder.js';
+import { classSizes, keepImages, nameOfSet, requireUsable } from './folder.js';
 import { listSome } from '../base/list-some.js';
 import type { BadImage, ImageLoader } from './loader.js';
 
@@ -62,10 +62,13 @@ export async function usableImages(
   const skipped = await checkImages(set, loader, onProgress);
   if (skipped.length === 0) return { set, skipped };
   if (!skipBad) {
+    const advice = set.pack
+      ? 'Leave them out with --skip-bad, or mend them and pack the images again.'
+      : 'Mend or remove them, or leave them out with --skip-bad.';
     throw new UserError(
-      `${skipped.length} of ${set.images.length} images in ${set.root} cannot be read:\n` +
+      `${skipped.length} of ${set.images.length} images in ${nameOfSet(set)} cannot be read:\n` +
         `${listSome(skipped.map(({ path, reason }) => `${path}: ${reason}`))}\n` +
-        `Mend or remove them, or leave them out with --skip-bad.`,
+        advice,
     );
   }
   const bad = new Set(skipped.map(({ path }) => path));

@@ -3,19 +3,19 @@ import { Philox } from '../../graph/state/philox.js';
 import { UserError } from '../base/errors.js';
 import type { ValSplit } from '../base/val-split.js';
 import type { ImageSet, Split } from './folder.js';
-import { filledClasses, keepImages, oneTooHigh } from './folder.js';
+import { filledClasses, keepImages, nameOfSet, oneTooHigh } from './folder.js';
 
 /** Training takes at least two classes. */
 const fewestClasses = 2;
 
 /** The labels of the classes that go to validation. */
 function classesForVal(set: ImageSet, { share, seed }: ValSplit): Set<number> {
-  const { root, classes } = set;
+  const { classes } = set;
   if (classes.length <= fewestClasses) {
     const held = classes.length === 1 ? '1 class' : `${classes.length} classes`;
     const instead = ` Take some of the images of each, with images:${share}.`;
     throw new UserError(
-      `${root} holds ${held}: --val-split classes:${share} leaves too few to train on.` +
+      `${nameOfSet(set)} holds ${held}: --val-split classes:${share} leaves too few to train on.` +
         (classes.length === fewestClasses ? instead : oneTooHigh(set)),
     );
   }

@@ -43,6 +43,10 @@ export const refuseAtOnce: Refuse = (error) => {
   throw error;
 };
 
+/** What errors call the place of a set: its folder, or its pack, in which there are no folders, and what the folder was called. */
+export const nameOfSet = ({ root, pack }: ImageSet): string =>
+  pack && root !== pack.file ? `${pack.file} (${path.relative(pack.file, root)})` : root;
+
 /** The set with some of its images; classes keep their labels. */
 export function keepImages(set: ImageSet, isKept: (image: ImageSet['images'][number]) => boolean): ImageSet {
   const { images, roles } = set;
@@ -68,8 +72,8 @@ export function filledClasses(set: ImageSet): ImageSet {
  * Advice on a set of one class whose images lie in folders of their own: most likely these are the classes, and the folder that was
  * given is one too high. Empty otherwise.
  */
-export function oneTooHigh({ root, classes, images }: ImageSet): string {
-  if (classes.length !== 1) return '';
+export function oneTooHigh({ root, classes, images, pack }: ImageSet): string {
+  if (classes.length !== 1 || pack) return '';
   const inside = path.join(root, classes[0]!);
   const folders = new Set(
     images
@@ -119,10 +123,10 @@ export function classSizes(set: ImageSet): number[] {
 /** Refuses a set with too little in it to train on or to evaluate with. */
 export function requireUsable(set: ImageSet, refuse: Refuse = refuseAtOnce): void {
   const { holds, otherwise } = requirements[set.split];
-  if (set.images.length === 0) refuse(new UserError(`${set.root} holds no image that can be read.`));
+  if (set.images.length === 0) refuse(new UserError(`${nameOfSet(set)} holds no image that can be read.`));
   else if (holds(set)) return;
-  else if (!set.roles) refuse(new UserError(`${set.root} ${otherwise}.${oneTooHigh(set)}`));
-  else refuse(new UserError(`${set.root} has no query with another image of its class in the gallery.`));
+  else if (!set.roles) refuse(new UserError(`${nameOfSet(set)} ${otherwise}.${oneTooHigh(set)}`));
+  else refuse(new UserError(`${nameOfSet(set)} has no query with another image of its class in the gallery.`));
 }
 
 /** Names of the class folders inside of a folder, sorted by code unit, and what lies beside them. */

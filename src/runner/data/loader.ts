@@ -14,6 +14,7 @@ import { isPacked } from './pack-index.js';
 import { PackReader } from './pack-reader.js';
 import type { DecodeFailure, DecodeTask } from './decode-task.js';
 import { runDecodeTask } from './decode-task.js';
+import { sizeText } from '../base/size-text.js';
 
 /** How images are decoded; where `resizeTo` and `filter` are not given, into whole squares by the filter `triangle`. */
 export interface ImageLoaderOptions
@@ -46,8 +47,6 @@ const checkSize = 8;
 
 /** Makes threads stop taking images off a task: beyond any list's length, with room left to count on. */
 const stop = 2 ** 30;
-
-const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
 
 /** What is left of the machine's memory, or of the container's, in bytes. */
 const availableMemory = () => (process.availableMemory as (() => number) | undefined)?.() ?? os.freemem();
@@ -161,8 +160,8 @@ export class ImageLoader {
     const available = availableMemory();
     if (needed <= cacheShare * available) return;
     throw new UserError(
-      `--cache ram needs ${gigabytes(needed)} for ${count} images of ${this.options.imageSize} px, but only ` +
-        `${gigabytes(available)} of memory are free, ${cacheShare * 100} % of which it may take. ` +
+      `--cache ram needs ${sizeText(needed)} for ${count} images of ${this.options.imageSize} px, but only ` +
+        `${sizeText(available)} of memory are free, ${cacheShare * 100} % of which it may take. ` +
         `Drop --cache ram, or lower --image-size.`,
     );
   }

@@ -101,6 +101,8 @@ export class PackReader {
     this.opened ??= openToRead(this.pack.file);
     const file = await this.opened;
     if (isSameStamp(await stampOf(file), this.pack.stamp)) return file;
-    throw new UserError(`the pack ${this.pack.file} was changed while it was in use. Start again.`);
+    throw new UserError(
+      `the pack ${this.pack.file} was changed while it was in use. Put the one back that it was; a training then goes on with --resume auto.`,
+    );
   }
 }

@@ -90,8 +90,8 @@ export function passedOverLines(passed: readonly PassedOver[], root: string): st
 }
 
 /** `passedOverLines` as a note, or none. */
-export function passedOverNote(passed: readonly PassedOver[], root: string): string | undefined {
+export function passedOverNote(passed: readonly PassedOver[], root: string, name = root): string | undefined {
   const lines = passedOverLines(passed, root);
   if (lines.length === 0) return undefined;
-  return `passed over in ${printableName(root)}:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+  return `passed over in ${printableName(name)}:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 }

@@ -1,5 +1,7 @@
 /** Decodes the coming steps' images while the current ones are trained on. */
 import type { BatchPlan, StepBatch } from './batches.js';
+import { UserError } from '../base/errors.js';
+import { BadImageError } from './image-file.js';
 import type { ImageLoader } from './loader.js';
 
 /** Consecutive steps of one epoch, stacked: what one run of the training loop takes. */
@@ -58,6 +60,13 @@ function stackSteps(batches: readonly StepBatch[]): StepBatch {
   return stacked;
 }
 
+/** All images have been decoded once before a training. */
+function explainChange(error: unknown): never {
+  if (!(error instanceof BadImageError)) throw error;
+  const advice = 'It could be read before the first step: put it back as it was, and go on with --resume auto.';
+  throw new UserError(`${error.message}. ${advice}`, { cause: error });
+}
+
 /**
  * The runs of a training, in order. Leaving the iteration early is safe at any time: runs that are still being decoded
  * are forgotten, failed or not (closing the loader stops their work).
@@ -73,7 +82,8 @@ export async function* prefetchRuns(options: PrefetchOptions): AsyncGenerator<Tr
     const batches = Array.from({ length: steps }, (_, i) => plan(first.epoch, first.step + i));
     const { indices, flips, ...stacked } = stackSteps(batches);
     const files = Array.from(indices, (index) => paths[index]!);
-    return { ...first, steps, images: await loader.decode(files, flips), ...stacked };
+    const images = await loader.decode(files, flips).catch(explainChange);
+    return { ...first, steps, images, ...stacked };
   };
   const more = () => epoch < epochs - 1 || (epoch === epochs - 1 && step < stepsPerEpoch);
   const start = (): void => {

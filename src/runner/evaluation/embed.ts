@@ -18,6 +18,7 @@ import type { TrainedNetwork } from '../checkpoints/trained-network.js';
 import type { ModuleSources } from '../modules/kinds.js';
 import { loadModules } from '../modules/load.js';
 import { loadNetwork } from '../checkpoints/trained-network.js';
+import { requirePaths } from '../base/require-paths.js';
 
 /** The training's squares, but for what is given. @throws UserError when the network is to see more than images are resized to */
 export function squaresOf(
@@ -143,6 +144,7 @@ export async function embedImages(
   hooks: EmbedHooks = {},
 ): Promise<Embeddings> {
   const all = withDefaults('embedImages', options, embedDefaults);
+  requirePaths('embedImages', { checkpointPath, ...imagePaths });
   requireProvider(all);
   return embedWith(await loadNetwork(checkpointPath, await loadModules(all.modules)), imagePaths, all, hooks);
 }

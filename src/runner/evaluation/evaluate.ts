@@ -21,6 +21,7 @@ import type { SearchCounts } from '../data/search-sets.js';
 import { countSearch, searchSets } from '../data/search-sets.js';
 import { requireKs } from '../options/rules.js';
 import { loadNetwork } from '../checkpoints/trained-network.js';
+import { requirePaths } from '../base/require-paths.js';
 
 /** What an evaluation is doing: decoding every image once, embedding them, searching neighbors, or clustering. */
 export type EvalStage = 'check' | 'embed' | MeasureStage;
@@ -134,6 +135,7 @@ export interface Evaluation extends Measured {
  */
 export async function evaluate(options: EvaluateOptions, hooks: EvalHooks = {}): Promise<Evaluation> {
   const { checkpoint, dataPath, ks: wanted, ...given } = withDefaults('evaluate', options, evaluateDefaults);
+  requirePaths('evaluate', { checkpoint, dataPath });
   requireProvider(given);
   const ks = requireKs(wanted);
   const trained = await loadNetwork(checkpoint, await loadModules(given.modules));

@@ -7,11 +7,21 @@ import { crc32 } from 'node:zlib';
 import type { Squares } from '../../graph/preprocessing.js';
 import { destinationOf } from '../base/destination.js';
 import { UserError } from '../base/errors.js';
-import { ensureWritableFolder, errorCode, fileError, makingFolder, writeAll, writeFileBy } from '../base/files.js';
+import {
+  ensureWritableFolder,
+  errorCode,
+  fileError,
+  makingFolder,
+  removeLeftovers,
+  writeAll,
+  writeFileBy,
+} from '../base/files.js';
 import { printableName } from '../base/printable-name.js';
 import { isInsidePath } from '../base/shape.js';
 import { listSome } from '../base/list-some.js';
 import { lackOfRoom } from '../checkpoints/room.js';
+import type { UsedImages } from '../data/check.js';
+import { usedImages } from '../data/check.js';
 import type { ImageSet } from '../data/folder.js';
 import { readImageBytes } from '../data/image-file.js';
 import type { BadImage } from '../data/loader.js';
@@ -25,9 +35,11 @@ import type { Everything } from '../data-sets/open-everything.js';
 import { openEverything } from '../data-sets/open-everything.js';
 import { pack as packFormat } from '../data-sets/pack.js';
 import { packDefaults, withDefaults } from '../options/defaults.js';
-import { requireSquares } from '../options/rules.js';
+import { requirePackRules } from '../options/rules.js';
 import type { ImageFacts } from '../survey/inspect.js';
 import { inspectImages } from '../survey/inspect.js';
+import { requirePaths } from '../base/require-paths.js';
+import { isThere } from '../base/is-there.js';
 
 /** How images become squares, and which; as in the training that is to read them. */
 export interface PackOptions extends Partial<Squares> {
@@ -51,8 +63,8 @@ export interface PackedData {
   squares: Squares;
   /** Images that have pixels. */
   images: number;
-  /** Images of each split, or of all that may be divided. */
-  views: { name: PackedView['name']; images: number; classes: number }[];
+  /** Images of each split, or of all that may be divided (`whole`), counted as a training counts them. */
+  views: ({ name: PackedView['name'] } & UsedImages)[];
   skipped: BadImage[];
   passedOver: PassedOver[];
 }
@@ -94,12 +106,18 @@ async function packTarget(file: string, { place }: Everything): Promise<string> 
   const { target, isFile } = await destinationOf(file).catch((error: unknown) => {
     throw fileError(`can't write ${file}`, error);
   });
-  if (!isFile) throw new UserError(`can't write ${file}: it is a pipe or a device, and a pack is a file.`);
+  if (!isFile) {
+    const what = (await isThere(target))
+      ? 'it is a pipe or a device, and a pack is a file'
+      : 'no file can be made there';
+    throw new UserError(`can't write ${file}: ${what}. Give the name of a file on a disk.`);
+  }
   const found = await stat(target).catch((error: unknown) => {
     if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
     throw fileError(`can't write ${file}`, error);
   });
-  if (found?.isDirectory()) throw new UserError(`can't write ${file}: it is a folder. Give the name of a file.`);
+  if (found?.isDirectory() || file.endsWith('/'))
+    throw new UserError(`can't write ${file}: it is a folder. Give the name of a file.`);
   const isOther = found !== undefined && (target === place.path || (found.size > 0 && !(await isPackFile(target))));
   if (isOther) throw new UserError(`can't write ${file}: there is a file of that name already, which is no pack.`);
   return target;
@@ -170,6 +188,12 @@ async function factsOf(files: readonly string[]): Promise<Map<string, ImageFacts
   return all;
 }
 
+function usedOf(set: ImageSet, skipped: readonly BadImage[]): UsedImages {
+  const bad = new Set(skipped.map((image) => image.path));
+  const images = set.images.filter((image) => !bad.has(image.path));
+  return usedImages({ ...set, images }, set.images.length - images.length);
+}
+
 function requireGood(bad: readonly BadImage[], total: number, dataPath: string): void {
   if (bad.length === 0) return;
   throw new UserError(
@@ -194,8 +218,9 @@ export async function packData(
   hooks: PackHooks = {},
 ): Promise<PackedData> {
   const { workers, skipBad, imageSize, resizeTo = imageSize, ...how } = withDefaults('packData', given, packDefaults);
+  requirePaths('packData', { dataPath, file });
   const squares = { imageSize, resizeTo, ...how };
-  requireSquares(squares);
+  requirePackRules({ ...squares, workers, skipBad });
   const everything = await openEverything(dataPath, { skipBad });
   if (everything.format === packFormat) throw new UserError(`${dataPath} is a pack already. Give what it was made of.`);
   const target = await packTarget(file, everything);
@@ -204,6 +229,8 @@ export async function packData(
   const files = [...new Set(sets.flatMap(([, set]) => set.images.map((image) => image.path)))];
   const folder = path.dirname(path.resolve(file));
   const needed = preambleBytes + files.length * (packedBytes(imageSize) + indexBytesEach);
+  // It may be as large as what is to be written.
+  await removeLeftovers(target);
   const lack = await lackOfRoom(folder, needed);
   if (lack !== undefined) {
     throw new UserError(`can't write ${file}: it takes ${lack}; free some space or choose another folder.`);
@@ -241,7 +268,7 @@ export async function packData(
   return {
     file: path.resolve(file),
     squares,
-    views: views.map(({ name, images, classes }) => ({ name, images: images.length, classes: classes.length })),
+    views: sets.map(([name, set]) => ({ name, ...usedOf(set, packed!.skipped) })),
     passedOver: [...new Map(sets.flatMap(([, set]) => set.passedOver ?? []).map((each) => [each.path, each])).values()],
     ...packed!,
   };

@@ -19,6 +19,7 @@ import { ownDefaults, recordedOptions } from './recorded-options.js';
 import { recordedRunOptions } from './recorded-run.js';
 import type { ResumedFrom } from './resumed-from.js';
 import { AUTO, resumedFrom } from './resumed-from.js';
+import { requireRecordedData } from '../reproduce/data-place.js';
 
 export interface PreparedTraining {
   options: RunOptions;
@@ -97,6 +98,7 @@ async function prepare(given: TrainOptions, modules: LoadedModules): Promise<Pre
   const options = complete(given, recorded?.options ?? {}, modules);
   if (checkpoint && options.dataPath === undefined)
     throw new UserError(`--data-path is not given, and no record of the run tells it (${recorded?.untold}): give it.`);
+  if (given.dataPath === undefined && options.dataPath !== undefined) await requireRecordedData(options.dataPath);
   return {
     options: { ...options, out, savePrefix, resume: checkpoint?.path } as RunOptions,
     notes: [...(from?.notes ?? []), ...(recorded?.notes ?? [])],

@@ -163,9 +163,14 @@ export type WithDefaults<Options, Table> = Omit<Options, Filled<Table>> &
 
 /**
  * @param job the function that takes the options
- * @throws UserError naming an option that there is not, and the one that may be meant
+ * @throws UserError naming an option that there is not, and the one that may be meant; for options that are no object
  */
 export function requireKnown(job: string, given: object, known: readonly string[]): void {
+  // Programs need not be type-checked.
+  const value: unknown = given;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new UserError(`${job} takes its options as an object, and ${printable(String(value))} is none.`);
+  }
   const unknown = Object.keys(given).find((key) => !known.includes(key));
   if (unknown === undefined) return;
   const meant = mostAlike(unknown, known);

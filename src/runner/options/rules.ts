@@ -300,6 +300,18 @@ export function requireDevice(device: string): asserts device is Provider {
   requireRules({ device }, { device: provider });
 }
 
+const { imageSize, workers } = runRules;
+const packRules: Rules<Squares & { workers: number; skipBad: boolean }> = {
+  ...{ imageSize, resize, resizeTo, filter, workers },
+  skipBad: flag,
+};
+
+/** @throws UserError naming the first option with a value that nothing can be packed with */
+export function requirePackRules(options: Squares & { workers: number; skipBad: boolean }): void {
+  requireRules(options, packRules);
+  requireSquares(options);
+}
+
 /** The k of Recall@k, ascending and with 1. @throws UserError for what is no list of them */
 export function requireKs(ks: readonly number[]): number[] {
   requireRules({ ks }, { ks: listOfKs });

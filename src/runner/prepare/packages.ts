@@ -2,13 +2,13 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { homeFolder } from '../base/cache-folder.js';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { list } from 'tar';
 import { UserError } from '../base/errors.js';
-import { ensureWritableFolder, errorCode, fileError } from '../base/files.js';
+import { ensureWritableFolder, errorCode, fileError, removeLeftovers, temporaryName } from '../base/files.js';
 
 export interface PinnedPackage {
   /** For example `@scope/name`. */
@@ -18,8 +18,8 @@ export interface PinnedPackage {
   integrity: string;
 }
 
-/** Puts a package's tarball into an existing folder, under the name of `tarballName`. */
-export type FetchPackage = (wanted: PinnedPackage, folder: string) => Promise<void>;
+/** Puts a package's tarball into an existing folder, under the name of `tarballName`, until the signal is aborted. */
+export type FetchPackage = (wanted: PinnedPackage, folder: string, signal?: AbortSignal) => Promise<void>;
 
 /** The file name that `npm pack` gives: `@scope/name` 1.2.3 -> `scope-name-1.2.3.tgz`. */
 export const tarballName = ({ name, version }: PinnedPackage): string =>
@@ -63,11 +63,11 @@ export function npmFailure(output: string): string {
 }
 
 /** Fetches with `npm pack`, so that the user's registry, proxy and npm cache are used. */
-const npmPack: FetchPackage = async ({ name, version }, folder) => {
+const npmPack: FetchPackage = async ({ name, version }, folder, signal) => {
   const [file, args] = npmCommand();
   const pack = [...args, 'pack', `${name}@${version}`, '--pack-destination', folder, ...NPM_OPTIONS];
   await new Promise<void>((resolve, reject) => {
-    execFile(file, pack, (error, stdout, stderr) => {
+    execFile(file, pack, { signal }, (error, stdout, stderr) => {
       if (error === null) resolve();
       else if (errorCode(error) === 'ENOENT') reject(new UserError('npm was not found; it comes with Node.js'));
       else reject(new UserError(npmFailure(stdout || stderr) || error.message));
@@ -110,13 +110,16 @@ export async function cachedPackage(
   wanted: PinnedPackage,
   cacheFolder: string,
   fetchPackage: FetchPackage = npmPack,
+  signal?: AbortSignal,
 ): Promise<string> {
   const path = join(cacheFolder, tarballName(wanted));
   if (!(await exists(path))) {
     await ensureWritableFolder(cacheFolder);
-    const temporary = await mkdtemp(join(cacheFolder, 'fetch-'));
+    await removeLeftovers(path);
+    const temporary = temporaryName(path);
     try {
-      await fetchPackage(wanted, temporary);
+      await mkdir(temporary);
+      await fetchPackage(wanted, temporary, signal);
       const fetched = join(temporary, tarballName(wanted));
       await verify(fetched, wanted);
       await rename(fetched, path);

@@ -21,6 +21,7 @@ import { openRunFiles, orNote } from './run-files.js';
 import { distanceBins } from './section-embeddings.js';
 import { listedClasses } from './section-sampling.js';
 import { withoutFolders } from './without-folders.js';
+import { requirePaths } from '../base/require-paths.js';
 
 interface Looks {
   val: ValLook | undefined;
@@ -97,6 +98,7 @@ export async function makeReport(
   given: ReportOptions = {},
   hooks: ReportHooks = {},
 ): Promise<MadeReport> {
+  requirePaths('makeReport', { run, out });
   return makingFolder(path.dirname(out), () => writeReport(run, out, given, hooks));
 }
 

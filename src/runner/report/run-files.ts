@@ -11,6 +11,7 @@ import { UserError } from '../base/errors.js';
 import type { Metrics } from '../training/metrics-file.js';
 import { readMetrics } from '../training/metrics-file.js';
 import type { RecordedRun } from '../reproduce/record.js';
+import { requireRecordedData } from '../reproduce/data-place.js';
 import { openRun } from '../reproduce/record.js';
 import type { TrainedNetwork } from '../checkpoints/trained-network.js';
 import type { LoadedModules } from '../modules/kinds.js';
@@ -72,18 +73,24 @@ async function findCheckpoint(
   return undefined;
 }
 
-/** The images of both splits. A folder that the caller has named must be there. */
+/** The images of both splits. Data that the caller has named must be there; what keeps both from being shown is told once. */
 async function openSplits(
   { dataPath, valSplit }: Pick<RunOptions, 'dataPath' | 'valSplit'>,
   isGiven: boolean,
   notes: string[],
 ): Promise<RunFiles['data']> {
   const data: RunFiles['data'] = {};
+  const reasons = new Map<string, Split[]>();
   for (const split of ['train', 'val'] as const) {
-    const open = () => openData(dataPath, split, { skipBad: true, valSplitElse: valSplit });
-    const set = isGiven ? await open() : await orNote(notes, `The images of ${split} can’t be shown`, open);
-    if (set) data[split] = set;
+    try {
+      if (!isGiven) await requireRecordedData(dataPath);
+      data[split] = await openData(dataPath, split, { skipBad: true, valSplitElse: valSplit });
+    } catch (error) {
+      if (isGiven || !(error instanceof UserError)) throw error;
+      reasons.set(error.message, [...(reasons.get(error.message) ?? []), split]);
+    }
   }
+  for (const [reason, of] of reasons) notes.push(`The images of ${of.join(' and ')} can’t be shown: ${reason}`);
   return data;
 }
 

@@ -1,6 +1,7 @@
 /** Where a run's images are, for who looks from another folder than the one that it was trained in. */
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { UserError } from '../base/errors.js';
 import { isThere } from '../base/is-there.js';
 
 /**
@@ -24,4 +25,17 @@ export async function dataNow(dataPath: string, fromRun: string | undefined, fol
   const place = path.resolve(await realpath(folder), fromRun);
   if (place === path.resolve(dataPath) || !(await isThere(place))) return dataPath;
   return path.relative(process.cwd(), place) || '.';
+}
+
+/**
+ * For who takes a run's images from where the run had them.
+ *
+ * @throws UserError where nothing is there any more
+ */
+export async function requireRecordedData(dataPath: string): Promise<void> {
+  if (await isThere(dataPath)) return;
+  const place = path.resolve(dataPath);
+  throw new UserError(
+    `the data of the run, ${place}, is not there any more. If it was moved, say where with --data-path.`,
+  );
 }

@@ -10,6 +10,7 @@ import { openRun } from './record.js';
 import { recordedMetrics } from './repetition.js';
 import type { CheckpointDifference } from './tensors.js';
 import { compareCheckpoints } from './tensors.js';
+import { requirePaths } from '../base/require-paths.js';
 
 /** A checkpoint of two runs, or of one of them. */
 export interface ComparedCheckpoint {
@@ -64,6 +65,7 @@ const isSameCheckpoint = ({ metadata, layout, differing }: CheckpointDifference)
  * @throws UserError when a run or one of its files can't be read
  */
 export async function diffRuns(a: string, b: string): Promise<RunDifference> {
+  requirePaths('diffRuns', { a, b });
   const [one, two] = [await openRun(a), await openRun(b)];
   const [was, now]: Segment[] = [one.last, two.last];
   const curves = compareCurves(await recordedMetrics(one), await recordedMetrics(two));

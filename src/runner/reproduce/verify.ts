@@ -23,6 +23,8 @@ import { planRepetition, recordedMetrics } from './repetition.js';
 import { changesSince, replacedCheckpoints } from './run-changes.js';
 import type { CheckpointDifference } from './tensors.js';
 import { compareCheckpoints } from './tensors.js';
+import { requireRecordedData } from './data-place.js';
+import { requirePaths } from '../base/require-paths.js';
 
 /** How a run is repeated; nothing has to be given. */
 export interface VerifyOptions {
@@ -153,6 +155,7 @@ export async function verifyRun(
   hooks: VerifyHooks = {},
 ): Promise<Verification> {
   const options = withDefaults('verifyRun', given, verifyDefaults);
+  requirePaths('verifyRun', { folder });
   const run = await openRun(folder);
   const planned = await planRepetition(run, options.epochs);
   requireNamed(planned.segments, options.modules ?? {}, run.file);
@@ -161,6 +164,7 @@ export async function verifyRun(
     // Modules are the caller's, never the record's.
     options: { ...planned.options, dataPath: options.dataPath ?? planned.options.dataPath, modules: options.modules },
   };
+  if (options.dataPath === undefined) await requireRecordedData(planned.options.dataPath);
   const listeners = heard(hooks);
   const { signal } = listeners;
   const onProgress = (done: number, total: number) => hooks.onHashed?.(done, total);

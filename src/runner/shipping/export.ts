@@ -12,6 +12,7 @@ import type { ModuleSources } from '../modules/kinds.js';
 import { loadModules } from '../modules/load.js';
 import type { TrainedNetwork } from '../checkpoints/trained-network.js';
 import { loadNetwork } from '../checkpoints/trained-network.js';
+import { requirePaths } from '../base/require-paths.js';
 
 /** How a checkpoint is exported; nothing has to be given. */
 export interface ExportOptions {
@@ -76,6 +77,7 @@ export async function exportModel(
   options: ExportOptions = {},
 ): Promise<ExportedModel> {
   const { modules, withResize } = withDefaults('exportModel', options, exportDefaults);
+  requirePaths('exportModel', { checkpointPath, outPath });
   const encode = encoderFor(outPath, withResize);
   const trained = await loadNetwork(checkpointPath, await loadModules(modules));
   const chunks = encode(trained);

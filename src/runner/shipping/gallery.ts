@@ -16,6 +16,7 @@ import { requireReplaceable, writeFolder } from '../base/replace-folder.js';
 import { loadModules } from '../modules/load.js';
 import { loadNetwork } from '../checkpoints/trained-network.js';
 import { modelHash } from '../web-folder/model-hash.js';
+import { requirePaths } from '../base/require-paths.js';
 
 /** What is being done: decoding every image once, embedding them, drawing small ones, laying out the map. */
 export type GalleryStage = 'check' | 'embed' | 'thumbs' | 'map';
@@ -110,6 +111,7 @@ export async function makeGallery(
   given: GalleryOptions = {},
   hooks: GalleryHooks = {},
 ): Promise<MadeGallery> {
+  requirePaths('makeGallery', { checkpointPath, ...roots, out });
   return makingFolder(path.dirname(out), () => writeGallery(checkpointPath, roots, out, given, hooks));
 }
 

@@ -25,6 +25,7 @@ import { makeStaging, publish, requireReplaceable } from '../web-folder/folder.j
 import { hubFiles } from '../web-folder/hub-files.js';
 import { measureVariants } from '../web-folder/measure.js';
 import { hashOf } from '../web-folder/model-hash.js';
+import { requirePaths } from '../base/require-paths.js';
 
 /** What is exported beside the model; nothing has to be given. */
 export interface WebExportOptions {
@@ -162,6 +163,7 @@ export async function exportWeb(
   given: WebExportOptions = {},
   hooks: WebExportHooks = {},
 ): Promise<WebExport> {
+  requirePaths('exportWeb', { checkpointPath, folder });
   return makingFolder(path.dirname(folder), () => writeExport(checkpointPath, folder, given, hooks));
 }
 

@@ -19,6 +19,7 @@ import { ImageLoader } from '../data/loader.js';
 import type { WithDefaults } from '../options/defaults.js';
 import { surveyDefaults, withDefaults } from '../options/defaults.js';
 import { openData, recognizeData } from '../data-sets/open-data.js';
+import { requirePaths } from '../base/require-paths.js';
 
 /** The options of the training that the data is for. */
 export interface SurveyOptions extends Partial<Omit<BatchOptions, 'seed' | 'flip'>> {
@@ -183,6 +184,7 @@ function sameContent(group: Surveyed['facts']): SameContent {
  */
 export async function surveyData(dataPath: string, given: SurveyOptions = {}, onProgress?: OnSurvey): Promise<Survey> {
   const options = withDefaults('surveyData', given, surveyDefaults);
+  requirePaths('surveyData', { dataPath });
   const { valSplit, evalEvery } = options;
   const wanted = splits.filter((split) => split === 'train' || evalEvery !== 0);
   const { format, place } = await recognizeData(dataPath, valSplit !== undefined);

@@ -27,6 +27,7 @@ import { missingFolders, removeEmpty } from '../base/files.js';
 import type { UsedImages } from '../data/check.js';
 import { usableImages, usedImages } from '../data/check.js';
 import type { ImageSet } from '../data/folder.js';
+import { nameOfSet } from '../data/folder.js';
 import { listSome } from '../base/list-some.js';
 import { counted } from '../base/counted.js';
 import type { WriteLock } from '../base/write-lock.js';
@@ -95,7 +96,7 @@ export function withClasses({ classes: given, ...graph }: TrainingPlan['graph'],
   const found = train.classes.length;
   if (given !== undefined && given < found) {
     throw new UserError(
-      `--classes ${given}: ${train.root} holds ${found} classes. Give that many or more, or leave it out.`,
+      `--classes ${given}: ${nameOfSet(train)} holds ${found} classes. Give that many or more, or leave it out.`,
     );
   }
   return { ...graph, classes: given ?? found };
@@ -269,7 +270,7 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   if (weights) await holdPretrained(thread, weights, layout, { source, training }, hooks);
 
   for (const set of [listed.train, listed.val]) {
-    const passedOver = passedOverNote(set.passedOver ?? [], set.root);
+    const passedOver = passedOverNote(set.passedOver ?? [], set.root, nameOfSet(set));
     if (passedOver !== undefined) note(passedOver);
   }
   const loader = new ImageLoader({ ...plan.images, pack: listed.train.pack });

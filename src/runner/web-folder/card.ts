@@ -3,6 +3,7 @@ import { counted } from '../base/counted.js';
 import type { WebModelInfo, WebVariant } from '../../graph/artifacts/web-model.js';
 import type { Preprocessing } from '../../graph/preprocessing.js';
 import { squaresText } from '../../graph/preprocessing.js';
+import { sizeText } from '../base/size-text.js';
 import type { CheckpointMetadata } from '../checkpoints/checkpoint.js';
 
 export interface CardFacts {
@@ -15,7 +16,6 @@ export interface CardFacts {
   license?: { file: string; text: string };
 }
 
-const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 const share = (value: number) => value.toFixed(4);
 
 /** What would be HTML, or end the cell. */
@@ -37,7 +37,7 @@ function variantTable(variants: readonly WebVariant[], isMeasured: boolean): str
   const columns: [string, (variant: WebVariant) => string][] = [
     ['form', ({ name }) => name],
     ['weights stored as', ({ name }) => storage[name]],
-    ['download', ({ bytes }) => megabytes(bytes)],
+    ['download', ({ bytes }) => sizeText(bytes)],
   ];
   if (isMeasured) {
     columns.push(

@@ -7,7 +7,6 @@ import { UserError } from '../../../src/runner/base/errors.js';
 import {
   ensureWritableFolder,
   fileError,
-  isTemporaryFile,
   linkFileAtomic,
   makingFolder,
   readWholeFile,
@@ -176,12 +175,5 @@ describe('fileError', () => {
     expect(fileError("can't write x", new Error('raw')).message).toBe("can't write x: raw");
     const known = new UserError('known');
     expect(fileError("can't write x", known)).toBe(known);
-  });
-});
-
-describe('isTemporaryFile', () => {
-  it("tells this program's temporary files from the user's", () => {
-    expect(isTemporaryFile('best.safetensors.0123456789ab.tmp')).toBe(true);
-    expect(isTemporaryFile('notes.tmp')).toBe(false);
   });
 });

@@ -1,12 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import type { StatsFs } from 'node:fs';
+import type { statfs } from 'node:fs/promises';
 import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { partsOf } from '../../../src/graph/parts/parts.js';
 import { stateTensors } from '../../../src/graph/parts/state.js';
-import { checkpointBytes, freeBytes, requireRoom } from '../../../src/runner/checkpoints/room.js';
+import { checkpointBytes, freeBytes, lackOfRoom, requireRoom } from '../../../src/runner/checkpoints/room.js';
 import { parseRunOptions } from '../../../src/runner/options/plan.js';
+import { noSmallDisk, smallDisk } from '../../helpers/small-disk.js';
 import { writeImageFolder } from '../../helpers/images.js';
 import { temporaryFolder } from '../data/images.js';
 import { smallRun, trainSmall } from '../training/train-options.js';
@@ -21,9 +24,16 @@ it('a folder that is not there yet has the room of the one above it', async () =
   expect(existsSync(at('not'))).toBe(false);
 });
 
+it('what a file system keeps for root is not counted as free, as by df', async () => {
+  const ask = () => Promise.resolve({ bsize: 4096, blocks: 1e8, bfree: 58_000_000, bavail: 18_780_000 } as StatsFs);
+  const free = (place: string) => freeBytes(place, ask as unknown as typeof statfs);
+  expect(await lackOfRoom(folder.path, 195e9, free)).toBe('195.0 GB, and its disk has 76.9 GB left');
+  expect(await lackOfRoom(folder.path, 76e9, free)).toBeUndefined();
+});
+
 it('a disk that cannot hold one checkpoint is named, with what is missing and what to do', async () => {
   await expect(requireRoom(at('run'), 1e18)).rejects.toThrow(
-    /^can't write checkpoints to .*run: one takes 1000000000000\.0 MB, and its disk has .* left; free some space or choose another folder with --out\.$/,
+    /^can't write checkpoints to .*run: one takes 1000000000\.0 GB, and its disk has .* left; free some space or choose another folder with --out\.$/,
   );
 });
 
@@ -42,19 +52,9 @@ it.each(['sgd', 'adam'])(
   },
 );
 
-/** A disk of one megabyte; only root can make one. */
-function smallDisk(place: string): boolean {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', place], { stdio: 'pipe' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 it('a training does not begin on such a disk', async ({ skip }) => {
   await mkdir(at('disk'));
-  if (!smallDisk(at('disk'))) skip('no file system can be mounted here; root can');
+  if (!smallDisk(at('disk'))) skip(noSmallDisk);
   try {
     await writeImageFolder(at('data'));
     const training = trainSmall({ dataPath: at('data'), out: at('disk', 'run') });

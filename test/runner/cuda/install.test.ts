@@ -106,6 +106,19 @@ describe('for CUDA 13, the package of a third party', () => {
     expect(await files()).toEqual(untouched);
   });
 
+  it('is not waited for when it is stopped, and leaves everything as it was', async () => {
+    const stop = new AbortController();
+    const fetchPackage: FetchPackage = (_wanted, _to, signal) =>
+      new Promise((_, reject) => {
+        signal!.addEventListener('abort', () => reject(new Error('killed')));
+        stop.abort();
+      });
+    const stopped = await install({ cuda: 13, fetchPackage, signal: stop.signal }).catch((error: unknown) => error);
+    expect(stopped).toBe(stop.signal.reason);
+    expect(await files()).toEqual(untouched);
+    expect(await readdir(at('cache'))).toEqual([]);
+  });
+
   it('is not fetched when it is not agreed to', async () => {
     const fetchPackage: FetchPackage = () => expect.unreachable('fetched');
     const beforeFetch = () => Promise.reject(new UserError('no'));

@@ -20,19 +20,28 @@ describe('openData', () => {
     expect(await refusal(at('part'))).toMatch(/has no folder train\/ inside/);
   });
 
-  it('lists what it takes when a folder is missing or of no known kind', async () => {
+  it('lists what it takes when a folder is of no known kind', async () => {
     await mkdir(at('empty'));
-    await writeFile(at('file.txt'), '');
-    expect(await refusal(at('nowhere'))).toMatch(
-      /data folder .*nowhere does not exist\. Give one of these:\n {2}an image folder: /,
-    );
-    for (const name of ['empty', 'file.txt']) {
-      const message = await refusal(at(name));
-      expect(message).toContain('is no data set that is known');
-      for (const known of ['train/CLASS/', 'path,label,split', 'images.txt', '196 class folders', 'Ebay_train.txt']) {
-        expect(message).toContain(known);
-      }
+    const message = await refusal(at('empty'));
+    expect(message).toContain('is no data set that is known');
+    for (const known of ['train/CLASS/', 'path,label,split', 'images.txt', '196 class folders', 'Ebay_train.txt']) {
+      expect(message).toContain(known);
     }
+  });
+
+  it.each([
+    ['nowhere.pack', undefined, 'the data FILE does not exist. Check the path.'],
+    ['empty.pack', '', 'FILE is empty. If it was a pack, it is damaged: take another'],
+    [
+      'other.pack',
+      'XXXXPACK',
+      "FILE doesn't begin as a pack does, and is no .csv list of images either. If it was a pack",
+    ],
+  ])('says of %s in a line what it is', async (name, content, words) => {
+    if (content !== undefined) await writeFile(at(name), content);
+    const message = await refusal(at(name));
+    expect(message.replace(at(name), 'FILE')).toContain(words);
+    expect(message).not.toContain('\n');
   });
 
   it('takes all of what says nothing of validation where nothing is evaluated: bare classes, train/ alone, a split as it is', async () => {

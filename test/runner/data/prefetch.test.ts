@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { StepBatch } from '../../../src/runner/data/batches.js';
+import { BadImageError } from '../../../src/runner/data/image-file.js';
 import type { PrefetchOptions, TrainingRun } from '../../../src/runner/data/prefetch.js';
 import { prefetchRuns } from '../../../src/runner/data/prefetch.js';
 
@@ -135,6 +136,13 @@ describe('prefetchRuns', () => {
     expect((await first).value).toMatchObject({ step: 0 });
     await expect(iterator.next()).rejects.toThrow('second');
     expect(await iterator.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it('says of an image that was changed meanwhile to put it back and to go on', async () => {
+    const decode = () => Promise.reject(new BadImageError('a/1.png', 'the file is damaged'));
+    await expect(collect({ loader: { decode } })).rejects.toThrow(
+      'a/1.png: the file is damaged. It could be read before the first step: put it back as it was, and go on with --resume auto.',
+    );
   });
 
   it('can be left while runs are in work that fail later', async () => {

@@ -1,6 +1,7 @@
 /** Whether a pack says of images what the data says that it was made of. */
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Damage } from '../../../bench/data/damage.js';
@@ -15,6 +16,7 @@ import { evaluate } from '../../../src/runner/evaluation/evaluate.js';
 import { findImages } from '../../../src/runner/evaluation/find-images.js';
 import type { PackOptions } from '../../../src/runner/jobs/pack-data.js';
 import { packData } from '../../../src/runner/jobs/pack-data.js';
+import { prepareTraining } from '../../../src/runner/jobs/prepare-training.js';
 import { planTraining } from '../../../src/runner/jobs/plan-training.js';
 import { makeReport } from '../../../src/runner/report/report.js';
 import { openRun } from '../../../src/runner/reproduce/record.js';
@@ -22,6 +24,7 @@ import { verifyRun } from '../../../src/runner/reproduce/verify.js';
 import { exportWeb } from '../../../src/runner/shipping/web-export.js';
 import { surveyData } from '../../../src/runner/survey/survey.js';
 import { writeImageFolder } from '../../helpers/images.js';
+import { noSmallDisk, smallDisk } from '../../helpers/small-disk.js';
 import { pattern, temporaryFolder, writeFiles } from '../data/images.js';
 import { smallRun, trainSmall } from '../training/train-options.js';
 
@@ -50,12 +53,15 @@ function anywhere(set: ImageSet, base: string) {
   return { ...all, passedOver: passedOver?.map((one) => ({ ...one, path: inside(one.path) })) };
 }
 
+/** A pack tells the name of a folder that it has none of. */
+const textAnywhere = (text: string, base: string) => text.replaceAll(`${base} (train)`, '/train').replaceAll(base, '');
+
 /** What a split comes to from data and from its pack; an error without the names of both. */
 async function both(data: string, file: string, split: Split, options: OpenOptions = {}) {
   const base = data.endsWith('.csv') ? path.dirname(at(data)) : at(data);
   const open = async (place: string, inside: string) => {
     const set = await openData(place, split, options).catch((error: unknown) => error);
-    return set instanceof Error ? set.message.replaceAll(inside, '') : anywhere(set as ImageSet, inside);
+    return set instanceof Error ? textAnywhere(set.message, inside) : anywhere(set as ImageSet, inside);
   };
   return [await open(at(data), base), await open(at(file), at(file))];
 }
@@ -179,6 +185,18 @@ describe('a training from a pack', () => {
     expect(page).not.toMatch(/can’t be (looked at|shown)/);
   });
 
+  it('is told with --data-path where its pack has been moved, and the report says so once', async () => {
+    await rename(at('data.pack'), at('moved.pack'));
+    const words =
+      /the data of the run, .*data\.pack, is not there any more\. If it was moved, say where with --data-path\.$/;
+    expect(await message(verifyRun(at('from-pack')))).toMatch(words);
+    expect(await message(prepareTraining({ resume: at('from-pack') }))).toMatch(words);
+    const { notes } = await makeReport(at('from-pack'), at('moved.html'), { workers: 0, untrained: false });
+    expect(notes).toEqual([expect.stringMatching(words)]);
+    expect(notes[0]).toMatch(/^The images of train and val can’t be shown: /);
+    await rename(at('moved.pack'), at('data.pack'));
+  });
+
   it('is refused in words where its options make other squares than the pack holds', async () => {
     const wrong = { ...run('wrong', 'data.pack'), imageSize: 40, resize: 'cover' as const };
     for (const work of [trainSmall(wrong), planTraining(smallRun(wrong))]) {
@@ -194,13 +212,22 @@ describe('a training from a pack', () => {
     expect(await message(other)).toMatch(/--resize stretch makes them, and --resize contain is wanted here/);
   });
 
-  it('stops where the pack is another one than when it was opened', async () => {
+  it('stops where the pack is another one than when it was opened, and goes on when that is put back', async () => {
     await packed('data', 'changing.pack');
+    const before = await readFile(at('changing.pack'));
     const changing = trainSmall({ ...run('changing', 'changing.pack') }, (event) => {
       if (event.kind === 'start') void writeFile(at('changing.pack'), new Uint8Array(8), { flag: 'a' });
       return false;
     });
-    expect(await message(changing)).toMatch(/changing\.pack was changed while it was in use\. Start again\.$/);
+    expect(await message(changing)).toMatch(
+      /changing\.pack was changed while it was in use\. Put the one back that it was; a training then goes on with --resume auto\.$/,
+    );
+    await writeFile(at('changing.pack'), before);
+    await trainSmall({ ...run('changing', 'changing.pack'), resume: 'auto' });
+    const [one, other] = await Promise.all(
+      ['changing', 'from-pack'].map((name) => readFile(at(name, 'checkpoint.safetensors'))),
+    );
+    expect(Buffer.compare(one!, other!)).toBe(0);
   });
 });
 
@@ -287,7 +314,7 @@ describe('images that cannot be read', () => {
     await packed('damaged', 'damaged.pack', { skipBad: true });
     const survey = async (data: string) => {
       const found = await surveyData(at(data), { workers: 0, batchSize: 4, batchK: 2 });
-      return JSON.parse(JSON.stringify(found).replaceAll(at(data), '')) as object;
+      return JSON.parse(textAnywhere(JSON.stringify(found), at(data))) as object;
     };
     expect(await survey('damaged.pack')).toEqual({ ...(await survey('damaged')), format: 'a pack' });
   });
@@ -306,8 +333,13 @@ describe('images that cannot be read', () => {
       expect(Buffer.compare(one, other), file).toBe(0);
     }
     const words = async (dataPath: string) =>
-      (await message(trainSmall({ ...options('bad', dataPath), skipBad: false }))).replaceAll(at(dataPath), '');
-    expect(await words('damaged.pack')).toBe(await words('damaged'));
+      textAnywhere(await message(trainSmall({ ...options('bad', dataPath), skipBad: false })), at(dataPath));
+    expect(await words('damaged.pack')).toBe(
+      (await words('damaged')).replace(
+        'Mend or remove them, or leave them out with --skip-bad.',
+        'Leave them out with --skip-bad, or mend them and pack the images again.',
+      ),
+    );
   });
 });
 
@@ -338,6 +370,53 @@ describe('packing', () => {
     await packed('data', 'twice.pack');
     await packed('data', 'twice.pack', { imageSize: 8 });
     expect((await openData(at('twice.pack'), 'val')).pack!.squares.imageSize).toBe(8);
+  });
+
+  it('does not begin on a disk without the room, and ends in a line where the disk is full before it is done', async ({
+    skip,
+  }) => {
+    await mkdir(at('disk'));
+    if (!smallDisk(at('disk'))) skip(noSmallDisk);
+    try {
+      expect(await message(packed('data', 'disk/new/large.pack', { imageSize: 8000 }))).toMatch(
+        /^can't write .*large\.pack: it takes 4\.6 GB, and its disk has 1\.0 MB left; free some space or choose another folder\.$/,
+      );
+      const fill = () => {
+        try {
+          writeFileSync(at('disk/other'), Buffer.alloc(2 ** 20));
+        } catch {
+          // Full.
+        }
+      };
+      const options = { imageSize: 50, workers: 0 };
+      const filling = packData(at('data'), at('disk/full.pack'), options, { onProgress: fill });
+      expect(await message(filling)).toMatch(/^can't write .*full\.pack: the disk is full; free some space/);
+      expect(await readdir(at('disk'))).toEqual(['other']);
+    } finally {
+      execFileSync('umount', [at('disk')]);
+    }
+  });
+
+  it.each<[string, unknown[], string]>([
+    ['no arguments', [], 'packData: dataPath is undefined. Give a path.'],
+    ['one object for all', [{ dataPath: 'a' }], 'packData: dataPath is {"dataPath":"a"}. Give a path.'],
+    ['an empty name', ['data', ''], 'packData: file is "". Give a path.'],
+    ['a number for the file', ['data', 3], 'packData: file is 3. Give a path.'],
+    ['null for the options', ['data', 'x', null], 'packData takes its options as an object, and null is none.'],
+    ['a word for a number', ['data', 'x', { imageSize: '8' }], '--image-size 8: give a whole number'],
+    ['too few threads', ['data', 'x', { workers: -1 }], '--workers -1: give a whole number of 0 or more'],
+  ])('says which argument is wrong of %s', async (_, args, words) => {
+    const call = packData as (...given: unknown[]) => Promise<unknown>;
+    expect(await message(call(...args))).toContain(words);
+  });
+
+  it.runIf(process.platform === 'linux')('says why no file can be made of a name', async () => {
+    const refusal = (file: string) => message(packData(at('data'), file, { imageSize: 32, workers: 0 }));
+    expect(await refusal('/proc/x')).toBe(
+      "can't write /proc/x: no file can be made there. Give the name of a file on a disk.",
+    );
+    expect(await refusal('/dev/null')).toMatch(/it is a pipe or a device, and a pack is a file\. Give the name/);
+    expect(await refusal(`${at('nodir')}/`)).toMatch(/nodir\/: it is a folder\. Give the name of a file\.$/);
   });
 
   it('refuses a pack, and wrong squares', async () => {

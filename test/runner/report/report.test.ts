@@ -163,11 +163,13 @@ describe('makeReport', () => {
       await writeFile(file, text.replaceAll(JSON.stringify(at('data')), JSON.stringify(at('gone'))));
     });
     const { notes } = await makeReport(run, at('moved.html'), options);
-    expect(notes.join('\n')).toMatch(/images of val can’t be shown: .*gone does not exist/);
+    expect(notes.join('\n')).toMatch(
+      /images of train and val can’t be shown: the data of the run, .*gone, is not there any more/,
+    );
     const { page, data } = await readPage(at('moved.html'));
     expect(Object.keys(data.charts)).toEqual(expect.arrayContaining(['loss', 'recall', 'beta']));
     expect(data.map).toBeUndefined();
-    expect(page).toContain('gone does not exist');
+    expect(page).toContain('gone, is not there any more');
     const { notes: found } = await makeReport(run, at('found.html'), { ...options, dataPath: at('data') });
     expect(found).toEqual([]);
     expect((await readPage(at('found.html'))).data.map).toBeDefined();

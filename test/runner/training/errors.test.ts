@@ -51,7 +51,7 @@ describe('train refuses', () => {
   });
 
   it('a missing, an empty and a one-class data folder', async () => {
-    expect(await refusal({ dataPath: at('nowhere') })).toMatch(/data folder .*nowhere does not exist/);
+    expect(await refusal({ dataPath: at('nowhere') })).toMatch(/the data .*nowhere does not exist/);
     await mkdir(at('empty', 'train'), { recursive: true });
     expect(await refusal({ dataPath: at('empty') })).toMatch(/train has no class folders inside/);
     await writeFiles(at('single'), { 'train/a/1.png': pattern(8, 8), 'train/a/2.png': pattern(8, 8, 3, 1) });
