@@ -28,6 +28,8 @@ interface Division {
 }
 
 export interface Pieces extends Division {
+  /** Images in all, where the batch is divided among ranks too; those of the batch unless given. */
+  total?: number;
   /** Of the images of a piece. */
   on: (g: GraphBuilder, piece: Piece) => NetworkParts;
 }
@@ -83,15 +85,16 @@ interface Running {
 /**
  * What a piece adds to the running statistics, packed as they are: its own, weighted by its images. Their mean over the pieces is what
  * the batch is taken to have; PyTorch's DataParallel keeps the first piece's.
+ *
+ * @param share of the batch that the piece is
  */
 function ownStatistics(
   g: GraphBuilder,
-  { size, batchSize }: Piece,
+  share: number,
   { statistics }: TrainingLayers,
-  running: Running,
+  { tensors, packing }: Running,
 ): Value {
-  const { tensors, packing } = running;
-  const factorOf = (name: string): number => ((statistics.get(name)?.factor ?? 0) * size) / batchSize;
+  const factorOf = (name: string): number => (statistics.get(name)?.factor ?? 0) * share;
   return g.scope('statistics', () => {
     const own = [...tensors].map(([name, old]) => {
       const value = statistics.get(name)?.value ?? old;
@@ -102,8 +105,12 @@ function ownStatistics(
   });
 }
 
-/** The running statistics after a batch: those that layers have renewed move towards the sum of its pieces' shares. */
-function renewedBy(
+/**
+ * The running statistics after a batch: those that layers have renewed move towards the sum of its pieces' shares.
+ *
+ * @param names of the renewed
+ */
+export function renewedBy(
   g: GraphBuilder,
   total: Value,
   names: ReadonlySet<string>,
@@ -121,41 +128,74 @@ function renewedBy(
   });
 }
 
+const zeroLike = (g: GraphBuilder, vector: Value): Value => g.op('Mul', [vector, g.scalar(0)]);
+
+/** A piece's forward pass, on its tensors. */
+function forwardOf(g: GraphBuilder, pieces: Pieces, piece: Piece, tensors: Tensors): Forward {
+  const { network, mode } = pieces.on(g, piece);
+  return forward(g, tensors, { network, mode: { ...mode, renewal: 'together' } });
+}
+
+/**
+ * The first Loop.
+ *
+ * @returns embeddings [N, embedDim]; the names of the running statistics that the batch renews, and what it adds to them, packed
+ */
+export function embedPieces(
+  g: GraphBuilder,
+  running: Running,
+  tensors: Tensors,
+  pieces: Pieces,
+): { embeddings: Value; renewed: ReadonlySet<string>; statistics: Value | undefined } {
+  const renewed = new Set<string>();
+  const { batchSize, total = batchSize } = pieces;
+  const zeros = tensors.buffers.size > 0 ? zeroLike(g, running.vector) : null;
+  const { rows, summand } = overPieces(g, 'embed', pieces, zeros, (inner, piece) => {
+    const { embeddings, layers } = forwardOf(inner, pieces, piece, tensors);
+    for (const name of layers.statistics.keys()) renewed.add(name);
+    return { rows: embeddings, summand: ownStatistics(inner, piece.size / total, layers, running) };
+  });
+  return { embeddings: rows!, renewed, statistics: renewed.size > 0 ? summand : undefined };
+}
+
+/**
+ * The second Loop.
+ *
+ * @param slope the gradient with respect to the embeddings, [N, embedDim]
+ * @returns that with respect to the parameters, packed
+ */
+export function backThroughPieces(
+  g: GraphBuilder,
+  { params }: Pick<NetworkState, 'params'>,
+  tensors: Tensors,
+  packing: Packing,
+  { pieces, slope }: { pieces: Pieces; slope: Value },
+): Value {
+  const { summand } = overPieces(g, 'back', pieces, zeroLike(g, params), (inner, piece) => {
+    const { embeddings, read } = forwardOf(inner, pieces, piece, watched(inner, tensors));
+    // Of this, the gradient with respect to the embeddings is the slope.
+    const along = sum(inner, mul(inner, embeddings, piece.rows(inner, slope)), [0, 1]);
+    const slopes = inner.untracked(() => gradients(inner, along, read, [...tensors.params.keys()]));
+    return { summand: packing.params.pack(inner, widened(inner, slopes)) };
+  });
+  return summand!;
+}
+
 export function inPieces(g: GraphBuilder, state: NetworkState, packing: Packing, pieces: Pieces): Passes {
   const tensors = cut(g, state, packing);
   const running = { vector: state.buffers, tensors: tensors.buffers, packing: packing.buffers };
-  const forwardOf = (inner: GraphBuilder, piece: Piece, of: Tensors): Forward => {
-    const { network, mode } = pieces.on(inner, piece);
-    return forward(inner, of, { network, mode: { ...mode, renewal: 'together' } });
-  };
-  const zeroLike = (vector: Value): Value => g.op('Mul', [vector, g.scalar(0)]);
-
-  const renewed = new Set<string>();
-  const zeros = tensors.buffers.size > 0 ? zeroLike(state.buffers) : null;
-  const { rows, summand: statistics } = overPieces(g, 'embed', pieces, zeros, (inner, piece) => {
-    const { embeddings, layers } = forwardOf(inner, piece, tensors);
-    for (const name of layers.statistics.keys()) renewed.add(name);
-    return { rows: embeddings, summand: ownStatistics(inner, piece, layers, running) };
-  });
-  const embeddings = g.watch(rows!);
-
+  const embedded = embedPieces(g, running, tensors, pieces);
+  const embeddings = g.watch(embedded.embeddings);
   return {
     embeddings,
-    buffers: renewed.size > 0 ? renewedBy(g, statistics!, renewed, running) : state.buffers,
+    buffers: embedded.statistics ? renewedBy(g, embedded.statistics, embedded.renewed, running) : state.buffers,
     back: (loss, others, called) => {
       const targets = [embeddings, ...others];
       const [slope, ...rest] = inPart('loss', () =>
         g.untracked(() => gradients(g, loss, targets, ['the embeddings', ...called])),
       );
-      const { summand } = overPieces(g, 'back', pieces, zeroLike(state.params), (inner, piece) => {
-        const { embeddings, read } = forwardOf(inner, piece, watched(inner, tensors));
-        // Of this, the gradient with respect to the embeddings is the slope.
-        const along = sum(inner, mul(inner, embeddings, piece.rows(inner, slope!)), [0, 1]);
-        const names = [...tensors.params.keys()];
-        const slopes = inner.untracked(() => gradients(inner, along, read, names));
-        return { summand: packing.params.pack(inner, widened(inner, slopes)) };
-      });
-      return { packed: summand!, tensors: [...packing.params.unpack(g, summand!).values()], others: rest };
+      const packed = backThroughPieces(g, state, tensors, packing, { pieces, slope: slope! });
+      return { packed, tensors: [...packing.params.unpack(g, packed).values()], others: rest };
     },
   };
 }
