@@ -4,13 +4,14 @@ import { expect } from 'vitest';
 import { gradients } from '../../src/graph/builder/gradients.js';
 import type { Value } from '../../src/graph/builder/builder.js';
 import { GraphBuilder } from '../../src/graph/builder/builder.js';
-import { encodeModel } from '../../src/graph/onnx/schema.js';
+import { decodeModel, encodeModel } from '../../src/graph/onnx/schema.js';
 import { mul } from '../../src/graph/ops/arithmetic.js';
 import { sum } from '../../src/graph/ops/reduce.js';
 import { reshape } from '../../src/graph/ops/shape.js';
 import type { Provider } from '../../src/graph/options.js';
 import { Philox } from '../../src/graph/state/philox.js';
 import { elementCount } from '../../src/graph/onnx/types.js';
+import type { PlainTensors } from '../../src/runner/compute/engine.js';
 
 export type Build = (g: GraphBuilder, ...inputs: Value[]) => Value;
 
@@ -36,6 +37,24 @@ export async function runModel(
   const outputs = await session.run(feeds);
   await session.release();
   return outputs;
+}
+
+const types = new Map<unknown, ort.Tensor.Type>([
+  [Uint8Array, 'uint8'],
+  [Int32Array, 'int32'],
+  [Float32Array, 'float32'],
+]);
+
+/** Runs a model on those of some tensors that it takes. */
+export async function runPlain(model: Uint8Array, tensors: PlainTensors): Promise<Record<string, Float32Array>> {
+  const taken = new Set(decodeModel(model).graph!.input.map(({ name }) => name));
+  const given = Object.entries(tensors).filter(([name]) => taken.has(name));
+  const feeds = given.map(([name, { data, dims }]) => [
+    name,
+    new ort.Tensor(types.get(data.constructor)! as 'float32', data as Float32Array, dims),
+  ]);
+  const outputs = await runModel(model, Object.fromEntries(feeds) as Record<string, ort.Tensor>);
+  return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]));
 }
 
 const feed = (tensors: Float32Array[], shapes: readonly (readonly number[])[]) =>

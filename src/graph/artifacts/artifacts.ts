@@ -5,61 +5,29 @@ import { InferenceLayers } from '../nn/inference.js';
 import { TensorMap } from '../nn/tensor-map.js';
 import { encodeModel } from '../onnx/schema.js';
 import type { NetworkOptions, Provider, TrainingOptions } from '../options.js';
-import { inPart } from '../declarations.js';
-import { requireUniforms } from '../parts/contracts.js';
 import type { Definitions, Parts } from '../parts/parts.js';
 import { backboneOf, partsOf } from '../parts/parts.js';
-import { lossScale, stateTensors } from '../parts/state.js';
+import { lossScale } from '../parts/state.js';
 import { vectorsOf } from '../optimizers/rule.js';
 import { unpack } from '../state/flat.js';
-import type { Packing } from '../state/packing.js';
 import { packingOf } from '../state/packing.js';
 import type { NetworkLayout } from '../state/state.js';
 import { describeNetwork } from '../step/describe.js';
-import type { GuardOptions } from '../step/guard.js';
-import { areFinite, gradientNorm, isFiniteScalar, skipNotFinite } from '../step/guard.js';
-import { nextScale, scaleIn } from '../step/loss-scale.js';
+import { gradientNorm } from '../step/guard.js';
+import { finishStep } from '../step/finish.js';
+import { scaleIn } from '../step/loss-scale.js';
 import type { Conversions, LoopedStep, State } from '../step/loop.js';
 import { stepLoop } from '../step/loop.js';
 import { backboneFeatures, embeddingHead, imagesToFeatures } from '../step/network.js';
-import type { StepOutputs } from '../step/step.js';
 import { trainingStep, tupleTensors } from '../step/step.js';
 import { beginUpdate } from '../step/update.js';
 import type { ImageInput } from './on-images.js';
+import { dropoutBytes, learningParameters, ownOf, rateInputs, rateNames, stateInputs, uniformsShape } from './inputs.js';
 import { decoded, imageInput, onImages } from './on-images.js';
 
 export type { ImageInput } from './on-images.js';
 
-/** How many random bytes dropout takes a step: one an element; 0 without dropout. */
-export const dropoutBytes = (layout: NetworkLayout, { dropout, batchSize }: TrainingOptions): number =>
-  dropout > 0 ? layout.dropoutCount * batchSize : 0;
-
-/** Shape of the random numbers that the sampling takes a step; null for none. */
-export const uniformsShape = ({ sampling }: Parts, options: TrainingOptions): number[] | null =>
-  sampling?.uniforms
-    ? inPart('sampling', () => {
-        const shape = sampling.uniforms!(options);
-        requireUniforms(shape);
-        return shape;
-      })
-    : null;
-
-/** Names of the loss's parameters that learn: each has a learning rate, the input `lr_NAME`. */
-export const learningParameters = ({ loss }: Pick<Parts, 'loss'>): string[] =>
-  (loss.parameters ?? []).filter(({ learns }) => learns).map(({ name }) => name);
-
-const rateNames = ({ loss }: Parts): string[] => (loss.parameters ?? []).map(({ name }) => name);
-
-const stateInputs = (g: GraphBuilder, layout: NetworkLayout, parts: Parts, wanted: (name: string) => boolean): State =>
-  Object.fromEntries(
-    stateTensors(layout, parts)
-      .filter(({ name }) => wanted(name))
-      .map(({ name, shape }) => [name, g.input(name, 'float32', shape)]),
-  );
-
-/** The loss's own parameters among the state. */
-const ownOf = (state: State, { loss }: Parts): State =>
-  Object.fromEntries((loss.parameters ?? []).map(({ name }) => [name, state[name]!]));
+export { dropoutBytes, learningParameters, uniformsShape } from './inputs.js';
 
 /** What a step reads of the state. */
 const stepState = (g: GraphBuilder, state: State, parts: Parts) => ({
@@ -68,29 +36,6 @@ const stepState = (g: GraphBuilder, state: State, parts: Parts) => ({
   own: ownOf(state, parts),
   ...(parts.scalesLoss && { scale: scaleIn(g, state[lossScale]!) }),
 });
-
-/**
- * Of gradients as they are. In mixed precision on CUDA, of the rows that they are packed in: a few launches in place of two for each
- * tensor, and of no more memory, since the update waits for these rows anyway.
- */
-function normOf(
-  g: GraphBuilder,
-  { params, tensors }: StepOutputs['gradient'],
-  scale: Value | undefined,
-  { row }: Packing['places'],
-  guards: GuardOptions,
-): Value | null {
-  if (!scale) return gradientNorm(g, tensors, guards);
-  if (row > 1) return gradientNorm(g, [g.op('Reshape', [params, g.ints([-1, row])])], guards);
-  return g.op('Div', [gradientNorm(g, tensors, guards)!, scale]);
-}
-
-/** Learning rates: `lr`, then `lr_NAME` of each of the loss's parameters. */
-function rateInputs(g: GraphBuilder, parts: Parts, shape: string[]): { network: Value; own: State } {
-  const network = g.input('lr', 'float32', shape);
-  const own = rateNames(parts).map((name) => [name, g.input(`lr_${name}`, 'float32', shape)]);
-  return { network, own: Object.fromEntries(own) as State };
-}
 
 /** What a step of these options is made of, but for the network. */
 const stepParts = (layout: NetworkLayout, { loss, sampling }: Parts, { batchK }: TrainingOptions) => ({
@@ -186,21 +131,13 @@ export function buildTrainLoop(options: TrainingOptions, definitions: Definition
     const made = { ...stepParts(layout, parts, options), ...embedding(dropout && row(dropout)), packing };
     const state = stepState(body, before, parts);
     const { loss, statistics, gradient, buffers } = trainingStep(body, { ...data, ...state }, made);
-    const guards = parts.scalesLoss ? { ...options, skipNotFinite: true } : options;
-    const norm = normOf(body, gradient, state.scale, packing.places, guards);
-    const network = row(rates.network);
-    const own = Object.fromEntries(learningParameters(parts).map((name) => [name, row(rates.own[name]!)]));
-    const learningRate = { network, own };
-    const moved = update({ gradient, learningRate, norm });
-    const after = { ...before, ...moved, buffers };
-    const kept = skipNotFinite(body, { before, after, loss, norm }, guards);
-    const rows = { ...statistics, ...(norm && { gradient_norms: norm }) };
-    if (!state.scale || !norm) return { state: kept, loss, rows };
-    const scale = body.scope('loss_scale', () => {
-      const finite = { isTaken: areFinite(body, [loss, norm]), isLossFinite: isFiniteScalar(body, loss) };
-      return nextScale(body, before[lossScale]!, finite);
+    const learningRate = () => ({
+      network: row(rates.network),
+      own: Object.fromEntries(learningParameters(parts).map((name) => [name, row(rates.own[name]!)])),
     });
-    return { state: { ...kept, [lossScale]: scale }, loss, rows: { ...rows, loss_scales: state.scale } };
+    const reached = { before, update, loss, gradient, buffers, learningRate };
+    const next = finishStep(body, reached, parts, packing.places, options, state.scale);
+    return { state: next.state, loss, rows: { ...statistics, ...next.rows } };
   };
   const asParams = ['params', ...vectorsOf(parts.optimizer)].map((name) => [name, packing.params]);
   stepLoop(g, labels, initial, step, { ...(Object.fromEntries(asParams) as Conversions), buffers: packing.buffers });

@@ -1,6 +1,5 @@
 /** How a training step takes its images, all at once or in pieces. */
 import type { GraphBuilder, Value } from '../builder/builder.js';
-import type { TrainingMode } from '../nn/training.js';
 import { randomDropout } from '../ops/dropout.js';
 import type { TrainingOptions } from '../options.js';
 import type { Parts } from '../parts/parts.js';
@@ -13,7 +12,7 @@ import type { Piece } from '../step/piece.js';
 export type ImageInput = 'uint8-nhwc' | 'float32-nchw';
 
 /** Images, a row for each, and how they become feature maps (C, N, H, W). */
-interface Images {
+export interface Images {
   rows: Value;
   toFeatures: (g: GraphBuilder, rows: Value) => Value;
 }
@@ -34,27 +33,56 @@ export function imageInput(g: GraphBuilder, options: TrainingOptions, input: Ima
   return { rows, toFeatures: (g, some) => g.op('Transpose', [some], { perm: [1, 0, 2, 3] }) };
 }
 
-/** The network on the images of a step, given the bytes of its dropout. */
-export function onImages(
+/** The network on feature maps. @param ofBatch where their images are in the batch whose dropout's bytes are given; the whole unless given */
+function networkOn(
   g: GraphBuilder,
-  { rows, toFeatures }: Images,
+  { features, dropout, ofBatch }: { features: Value; dropout: Value | null; ofBatch?: Piece },
   { backbone }: Pick<Parts, 'backbone'>,
   options: TrainingOptions,
-): (dropout: Value | null) => NetworkParts | { pieces: Pieces } {
-  const { provider, batchSize, freezeBn, precision, microBatch: size = batchSize } = options;
-  const partsOf = (inner: GraphBuilder, features: Value, dropout: Value | null, piece?: Piece): NetworkParts => ({
-    network: (layers) => embed(inner, layers, features, options, backbone, precision),
+): NetworkParts {
+  const { provider, freezeBn, precision } = options;
+  return {
+    network: (layers) => embed(g, layers, features, options, backbone, precision),
     mode: {
       provider,
       batchNorm: freezeBn ? 'running' : 'batch',
-      dropout: dropout ? randomDropout(dropout, options.dropout, piece) : undefined,
-    } satisfies TrainingMode,
-  });
+      dropout: dropout ? randomDropout(dropout, options.dropout, ofBatch) : undefined,
+    },
+  };
+}
+
+/** Images of a batch, of which a piece goes through the network. */
+export interface OfPiece {
+  images: Images;
+  /** Bytes of the whole batch. */
+  dropout: Value | null;
+  /** Of the images. */
+  piece: Piece;
+  /** The same piece where the bytes are counted. */
+  ofBatch: Piece;
+}
+
+export const networkOnPiece = (
+  g: GraphBuilder,
+  { images: { rows, toFeatures }, dropout, piece, ofBatch }: OfPiece,
+  parts: Pick<Parts, 'backbone'>,
+  options: TrainingOptions,
+): NetworkParts =>
+  networkOn(g, { features: toFeatures(g, piece.rows(g, rows)), dropout, ofBatch }, parts, options);
+
+/** The network on the images of a step, given the bytes of its dropout. */
+export function onImages(
+  g: GraphBuilder,
+  images: Images,
+  parts: Pick<Parts, 'backbone'>,
+  options: TrainingOptions,
+): (dropout: Value | null) => NetworkParts | { pieces: Pieces } {
+  const { batchSize, microBatch: size = batchSize } = options;
   if (size >= batchSize) {
-    const features = toFeatures(g, rows);
-    return (dropout) => partsOf(g, features, dropout);
+    const features = images.toFeatures(g, images.rows);
+    return (dropout) => networkOn(g, { features, dropout }, parts, options);
   }
   const on = (dropout: Value | null) => (inner: GraphBuilder, piece: Piece) =>
-    partsOf(inner, toFeatures(inner, piece.rows(inner, rows)), dropout, piece);
+    networkOnPiece(inner, { images, dropout, piece, ofBatch: piece }, parts, options);
   return (dropout) => ({ pieces: { batchSize, size, on: on(dropout) } });
 }

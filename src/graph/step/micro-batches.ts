@@ -76,7 +76,7 @@ function overPieces(
 }
 
 /** The running statistics as they lie packed. */
-interface Running {
+export interface Running {
   vector: Value;
   tensors: ReadonlyMap<string, Value>;
   packing: VectorPacking;

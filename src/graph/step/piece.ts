@@ -7,21 +7,31 @@ export interface Piece {
   size: number;
   /** Images in the whole batch. */
   batchSize: number;
+  /** Their places in the batch, int64 [size]. */
+  places(g: GraphBuilder): Value;
   /** Those of `x`, whose `axis` counts the images of the batch. */
   rows(g: GraphBuilder, x: Value, axis?: number): Value;
 }
 
 const range = (first: number, length: number): number[] => Array.from({ length }, (_, i) => first + i);
 
-/** @param index which of the pieces, all of `size`; an int64 scalar, or a number */
+const placedAt = (size: number, batchSize: number, places: Piece['places']): Piece => ({
+  ...{ size, batchSize, places },
+  rows: (g, x, axis = 0) => g.op('Gather', [x, places(g)], { axis }),
+});
+
+/** @param index which of the pieces, all of `size`; an int64 scalar, or a number, of which the last piece has what is left */
 export function pieceOf(batchSize: number, size: number, index: Value | number): Piece {
-  const places = (g: GraphBuilder): Value => {
-    if (typeof index === 'number') return g.ints(range(index * size, Math.min(size, batchSize - index * size)));
-    return g.op('Add', [g.op('Mul', [index, g.scalar(size, 'int64')]), g.ints(range(0, size))]);
-  };
-  return {
-    size: typeof index === 'number' ? Math.min(size, batchSize - index * size) : size,
-    batchSize,
-    rows: (g, x, axis = 0) => g.op('Gather', [x, places(g)], { axis }),
-  };
+  if (typeof index !== 'number') {
+    return placedAt(size, batchSize, (g) =>
+      g.op('Add', [g.op('Mul', [index, g.scalar(size, 'int64')]), g.ints(range(0, size))]),
+    );
+  }
+  const first = index * size;
+  const own = Math.min(size, batchSize - first);
+  return placedAt(own, batchSize, (g) => g.ints(range(first, own)));
 }
+
+/** The images of a piece of a rank's share, where they are in the whole batch. @param first of the share, an int64 scalar */
+export const inWholeBatch = (piece: Piece, first: Value, batchSize: number): Piece =>
+  placedAt(piece.size, batchSize, (g) => g.op('Add', [piece.places(g), first]));

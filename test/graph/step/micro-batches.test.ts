@@ -1,5 +1,4 @@
 /** Batches in pieces: beside the whole batch, and beside a graph that has every piece as a replica of its own. */
-import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { initialFeeds, madeUpSteps } from '../../../bench/training.js';
 import { buildTrainingModel, buildTrainLoop } from '../../../src/graph/artifacts/artifacts.js';
@@ -15,7 +14,7 @@ import { embed, imagesToFeatures } from '../../../src/graph/step/network.js';
 import { pieceOf } from '../../../src/graph/step/piece.js';
 import { trainingStep } from '../../../src/graph/step/step.js';
 import type { PlainTensors } from '../../../src/runner/compute/engine.js';
-import { relativeError, runModel } from '../../helpers/graphs.js';
+import { relativeError, runPlain } from '../../helpers/graphs.js';
 
 const common: TrainingOptions = {
   ...{ model: 'resnet18', imageSize: 32, batchSize: 20, batchK: 4, classes: 5, featDim: 64, embedDim: 16 },
@@ -23,30 +22,13 @@ const common: TrainingOptions = {
   ...{ backboneLrMult: 1, momentum: 0.9, weightDecay: 1e-4, provider: 'cpu', optimizer: 'sgd' },
 };
 
-const types = new Map<unknown, 'uint8' | 'int32' | 'float32'>([
-  [Uint8Array, 'uint8'],
-  [Int32Array, 'int32'],
-  [Float32Array, 'float32'],
-]);
-const feedsOf = (tensors: PlainTensors): Record<string, Tensor> =>
-  Object.fromEntries(
-    Object.entries(tensors).map(([name, { data, dims }]) => [
-      name,
-      new Tensor(types.get(data.constructor)!, data as Float32Array, dims),
-    ]),
-  );
-
 type Outputs = Record<string, Float32Array>;
 
-async function run(model: Uint8Array, tensors: PlainTensors): Promise<Outputs> {
-  const taken = new Set(decodeModel(model).graph!.input!.map(({ name }) => name));
-  const given = Object.fromEntries(Object.entries(tensors).filter(([name]) => taken.has(name)));
-  const outputs = await runModel(model, feedsOf(given));
-  return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]));
-}
-
 const trained = (options: TrainingOptions, steps: number): Promise<Outputs> =>
-  run(buildTrainLoop(options), { ...initialFeeds(options), ...madeUpSteps(options, steps, new Philox(1, 'sampling')) });
+  runPlain(buildTrainLoop(options), {
+    ...initialFeeds(options),
+    ...madeUpSteps(options, steps, new Philox(1, 'sampling')),
+  });
 
 /** One step's, as `training_model.onnx` takes them. */
 function oneStep(options: TrainingOptions): PlainTensors {
@@ -125,8 +107,8 @@ describe('a batch in pieces, with frozen statistics', () => {
     const whole: TrainingOptions = { ...common, freezeBn: true };
     const tensors = oneStep(whole);
     const [a, b] = await Promise.all([
-      run(buildTrainingModel(whole), tensors),
-      run(buildTrainingModel({ ...whole, microBatch: 6 }), tensors),
+      runPlain(buildTrainingModel(whole), tensors),
+      runPlain(buildTrainingModel({ ...whole, microBatch: 6 }), tensors),
     ]);
     expect(b['negatives']).toEqual(a['negatives']);
     expect(relativeError(b['gradients']!, a['gradients']!)).toBeLessThan(1e-5);
@@ -146,8 +128,8 @@ describe('a batch in pieces, with batch statistics', () => {
   it('has the loss and the gradients of replicas with statistics of their own', async () => {
     const tensors = oneStep(options);
     const [pieces, expected] = await Promise.all([
-      run(buildTrainingModel(options), tensors),
-      run(replicas(options, sizes), tensors),
+      runPlain(buildTrainingModel(options), tensors),
+      runPlain(replicas(options, sizes), tensors),
     ]);
     expect(Math.abs(pieces['loss']![0]! - expected['loss']![0]!)).toBeLessThan(1e-6);
     expect(relativeError(pieces['gradients']!, expected['gradients']!)).toBeLessThan(1e-5);
@@ -167,7 +149,11 @@ describe('a batch in pieces, with batch statistics', () => {
           data: (tensors['images']!.data as Uint8Array).slice(first * bytes, (first + size) * bytes),
           dims: [size, imageSize, imageSize, 3],
         };
-        const { buffers_out: own } = await run(buildTrainingModel(alone), { ...tensors, ...oneStep(alone), images });
+        const { buffers_out: own } = await runPlain(buildTrainingModel(alone), {
+          ...tensors,
+          ...oneStep(alone),
+          images,
+        });
         own!.forEach((value, i) => (mean[i]! += (value * size) / batchSize));
         first += size;
       }
