@@ -18,7 +18,8 @@ import { flatPacking } from '../state/packing.js';
 import type { NetworkLayout } from '../state/state.js';
 import { describeNetwork } from '../step/describe.js';
 import { finishStep } from '../step/finish.js';
-import type { State } from '../step/loop.js';
+import type { LoopedStep, State } from '../step/loop.js';
+import { stepLoop } from '../step/loop.js';
 import { scaleIn } from '../step/loss-scale.js';
 import type { Pieces, Running } from '../step/micro-batches.js';
 import { backThroughPieces, embedPieces, renewedBy } from '../step/micro-batches.js';
@@ -121,8 +122,8 @@ function buildLoss(g: GraphBuilder, options: TrainingOptions, _ranks: number, de
 }
 
 /**
- * Inputs: `gradients` [P], `statistics` [R] where there are some, both summed over ranks; `loss`, NAME_gradient, `lr`, `lr_NAME` and
- * the state. Outputs: NAME_out, `gradient_norms` and `loss_scales` as of `train_loop.onnx`.
+ * A Loop of one step, since that writes the state after nothing reads it any more. Inputs: `gradients` [P], `statistics` [R] where there are
+ * some, both summed over ranks; `loss`, NAME_gradient, `lr` and `lr_NAME` [1], and the state. Outputs: as of `train_loop.onnx`, of one step.
  */
 function buildUpdate(g: GraphBuilder, options: TrainingOptions, ranks: number, definitions: Definitions): void {
   const parts = partsOf(options, definitions);
@@ -136,22 +137,25 @@ function buildUpdate(g: GraphBuilder, options: TrainingOptions, ranks: number, d
   const learning = learningParameters(parts);
   const shapes = new Map((parts.loss.parameters ?? []).map(({ name, shape }) => [name, shape]));
   const own = learning.map((name) => [name, g.input(`${name}_gradient`, 'float32', shapes.get(name)!)] as const);
-  const rates = rateInputs(g, parts, []);
-  const before = stateInputs(g, layout, parts, () => true);
-  const update = beginUpdate(g, before, packing.places, parts, options);
-  const scale = parts.scalesLoss ? scaleIn(g, before[lossScale]!) : undefined;
-  const params: Value = scale ? g.op('Mul', [summed, g.op('Reciprocal', [scale])]) : summed;
-  const tensors = [...packing.params.unpack(g, summed).values()];
-  const vector = before['buffers']!;
-  const running = { vector, tensors: packing.buffers.unpack(g, vector), packing: packing.buffers };
-  const buffers = statistics ? renewedBy(g, statistics, renewed, running) : vector;
-  const gradient = { params, tensors, own: Object.fromEntries(own) as State };
-  const ofLearning = Object.fromEntries(learning.map((name) => [name, rates.own[name]!]));
-  const learningRate = () => ({ network: rates.network, own: ofLearning });
-  const reached = { before, update, loss, gradient, buffers, learningRate };
-  const { state, rows } = finishStep(g, reached, parts, packing.places, options, scale);
-  for (const [name, value] of Object.entries(state)) g.output(`${name}_out`, value);
-  for (const [name, value] of Object.entries(rows)) g.output(name, value);
+  const rates = rateInputs(g, parts, ['steps']);
+  const initial = stateInputs(g, layout, parts, () => true);
+  const step = (body: GraphBuilder, row: (data: Value) => Value, before: State): LoopedStep => {
+    const update = beginUpdate(body, before, packing.places, parts, options);
+    const scale = parts.scalesLoss ? scaleIn(body, before[lossScale]!) : undefined;
+    const params = scale ? body.op('Mul', [summed, body.op('Reciprocal', [scale])]) : summed;
+    const tensors = [...packing.params.unpack(body, summed).values()];
+    const vector = before['buffers']!;
+    const running = { vector, tensors: packing.buffers.unpack(body, vector), packing: packing.buffers };
+    const buffers = statistics ? renewedBy(body, statistics, renewed, running) : vector;
+    const gradient = { params, tensors, own: Object.fromEntries(own) as State };
+    const learningRate = () => ({
+      network: row(rates.network),
+      own: Object.fromEntries(learning.map((name) => [name, row(rates.own[name]!)])),
+    });
+    const reached = { before, update, loss, gradient, buffers, learningRate };
+    return { ...finishStep(body, reached, parts, packing.places, options, scale), loss };
+  };
+  stepLoop(g, rates.network, initial, step);
 }
 
 const builders: Record<

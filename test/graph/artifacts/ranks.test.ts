@@ -47,6 +47,7 @@ async function trainedInRanks(
         return [name, { data: data.slice(step * size, (step + 1) * size) as Float32Array, dims: dims.slice(1) }];
       }),
     );
+    const rate = (name: string) => given[name]!.data as Float32Array;
     const ofRank = (rank: number) => ({
       images: {
         data: (given['images']!.data as Uint8Array).slice(rank * each, (rank + 1) * each),
@@ -68,7 +69,7 @@ async function trainedInRanks(
     }
     const { statistics } = embedded[0]!;
     const update = await run('rank_update', {
-      ...{ ...state, lr: given['lr']!, lr_beta: given['lr_beta']! },
+      ...{ ...state, lr: vector(rate('lr')), lr_beta: vector(rate('lr_beta')) },
       gradients: vector(added(slopes)),
       loss: vector(loss['loss']!, []),
       beta_gradient: vector(loss['beta_gradient']!),
