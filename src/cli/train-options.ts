@@ -49,6 +49,13 @@ const run = {
     runDefaults.nanPolicy,
   ),
   tensorboard: toggle("write TensorBoard's event files into --out"),
+  ranks: optional('n', 'processes that share each batch, started by mpirun on this machine', integer({ min: 1 })),
+  rankTimeout: withDefault(
+    'seconds',
+    'after which a rank that is not heard of ends all of them',
+    number({ above: 0 }),
+    runDefaults.rankTimeout,
+  ),
   stepsPerRun: optional('n', 'steps a call of ONNX Runtime (default: about a second of them)', integer({ min: 1 })),
 };
 

@@ -44,3 +44,11 @@ export function terminalView(options: TrainProgressOptions): TrainView {
     fail: () => terminal.clear(),
   };
 }
+
+/** Of a rank beside the first, which tells what all have to tell. */
+export const silentView: TrainView = {
+  handle: () => undefined,
+  note: () => undefined,
+  finish: () => undefined,
+  fail: () => undefined,
+};

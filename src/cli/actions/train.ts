@@ -3,6 +3,7 @@ import { UserError } from '../../runner/base/errors.js';
 import { planPrepared } from '../../runner/jobs/plan-training.js';
 import { prepareTraining } from '../../runner/jobs/prepare-training.js';
 import { trainPrepared } from '../../runner/jobs/train.js';
+import { placeOfProcess } from '../../runner/ranks/place.js';
 import type { RunOptions } from '../../runner/options/run-options.js';
 import type { TrainOptions } from '../../runner/options/train-options.js';
 import type { TrainEvent } from '../../runner/training/events.js';
@@ -15,7 +16,7 @@ import { lacksRoom, planText } from '../plan-report.js';
 import { terminal } from '../terminal.js';
 import type { output } from '../train-options.js';
 import type { TrainView } from '../train-view.js';
-import { jsonView, quietView, terminalView } from '../train-view.js';
+import { jsonView, quietView, silentView, terminalView } from '../train-view.js';
 
 function viewOf({ quiet, json }: Omit<OptionValues<typeof output>, 'plan'>, options: RunOptions): TrainView {
   if (quiet && json) throw new UserError('--quiet with --json: give one of them.');
@@ -48,7 +49,16 @@ async function trainInView(options: RunOptions, view: TrainView): Promise<number
   }
 }
 
+/** Of a rank beside the first, which tells everything. */
+const isAside = (): boolean => (placeOfProcess(process.env)?.rank ?? 0) > 0;
+
 export async function train(given: TrainOptions, { quiet, json, plan }: OptionValues<typeof output>): Promise<void> {
+  if (!plan && (given.ranks ?? 1) > 1 && placeOfProcess(process.env) === undefined) {
+    const { launchRanks } = await import('../../runner/ranks/launch.js');
+    const [, program, ...args] = process.argv as [string, string, ...string[]];
+    process.exitCode = await launchRanks({ size: given.ranks!, program, args });
+    return;
+  }
   const { options, notes } = await prepareTraining(given);
   if (plan) {
     const onEvent = (event: TrainEvent) => {
@@ -61,7 +71,7 @@ export async function train(given: TrainOptions, { quiet, json, plan }: OptionVa
     if (lacksRoom(forecast)) process.exitCode = 1;
     return;
   }
-  const view = viewOf({ quiet, json }, options);
+  const view = isAside() ? silentView : viewOf({ quiet, json }, options);
   for (const note of notes) view.note(note);
   process.exitCode = await trainInView(options, view);
 }

@@ -24,8 +24,10 @@ import { placeOf } from './engine.js';
 import { chooseEngine } from './engines.js';
 import { memoryError } from './out-of-memory.js';
 import { tooLargeError } from './too-large.js';
+import { RankedSteps } from './ranked-steps.js';
 import { openTrainLoop } from './train-loop.js';
 import type { DeviceOptions } from '../options/run-options.js';
+import type { Communicator } from '../ranks/communicator.js';
 
 /** The graphs that a compute thread can open, and what each is built from. */
 export interface GraphOptions {
@@ -94,6 +96,8 @@ export class Compute {
   /** The graph that failed while it may have written held tensors, some of them and not others. */
   private brokenBy: GraphName | undefined;
   private readonly modules: Promise<LoadedModules>;
+  /** With the other ranks of the training, where there are some. */
+  private communicator: Communicator | undefined;
 
   /** @param modules to load: those that the graphs' options name, each as it was when its run was opened */
   constructor(
@@ -106,6 +110,29 @@ export class Compute {
     for (const promise of [this.modules, this.engine]) promise.catch(() => undefined);
   }
 
+  /**
+   * Meets the other ranks. From then on `train_loop` is what all of them make of it: its images are those of this rank.
+   *
+   * @throws UserError when they don't come, or MPI is not installed
+   */
+  async joinRanks(timeoutSeconds: number): Promise<{ rank: number; size: number }> {
+    const { openMpi } = await import('../ranks/mpi.js');
+    const { rank, size } = (this.communicator = await openMpi({ timeoutSeconds }));
+    return { rank, size };
+  }
+
+  /** What all ranks give, in their order. */
+  async gather(mine: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+    const all = new Float32Array(mine.length * this.communicator!.size);
+    await this.communicator!.allGather(mine, all);
+    return all;
+  }
+
+  /** The end of a training that all ranks have come to. */
+  async leaveRanks(): Promise<void> {
+    await this.communicator!.close();
+  }
+
   /** Builds a graph and opens it, in place of one of its name. @throws UserError when the device can't be used */
   async open<Name extends GraphName>(graph: Name, options: GraphOptions[Name]): Promise<void> {
     await this.release(graph);
@@ -113,7 +140,11 @@ export class Compute {
     const engine = await this.engine;
     this.built.set(graph, options);
     try {
-      this.sessions.set(graph, await openers[graph](engine, options, this.device, definitions));
+      const session =
+        graph === 'train_loop' && this.communicator
+          ? await RankedSteps.open(engine, options as TrainingOptions, this.device, definitions, this.communicator)
+          : await openers[graph](engine, options, this.device, definitions);
+      this.sessions.set(graph, session);
     } catch (error) {
       if (error instanceof UserError) throw error;
       const large = tooLargeError(error, `${graph} on ${this.device.device}`);

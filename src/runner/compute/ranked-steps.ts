@@ -35,12 +35,20 @@ function stacked(steps: readonly PlainTensors[]): PlainTensors {
   );
 }
 
-export class RankedSteps {
+/** In place of `train_loop.onnx`. */
+export class RankedSteps implements EngineSession {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+
   private constructor(
     private readonly sessions: Sessions,
     private readonly options: TrainingOptions,
     private readonly communicator: Communicator,
-  ) {}
+  ) {
+    const all = Object.values(sessions);
+    this.inputNames = all.flatMap(({ inputNames }) => inputNames);
+    this.outputNames = all.flatMap(({ outputNames }) => outputNames);
+  }
 
   /** @throws UserError when the device can't be used */
   static async open(

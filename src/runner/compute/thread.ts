@@ -51,6 +51,18 @@ export class ComputeThread {
     this.worker.on('exit', (code) => this.end(ended(`code ${code}`)));
   }
 
+  joinRanks(timeoutSeconds: number): Promise<{ rank: number; size: number }> {
+    return this.call('joinRanks', [timeoutSeconds]);
+  }
+
+  gather(mine: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+    return this.call('gather', [mine]);
+  }
+
+  leaveRanks(): Promise<void> {
+    return this.call('leaveRanks', []);
+  }
+
   open<Name extends GraphName>(graph: Name, options: GraphOptions[Name]): Promise<void> {
     return this.call('open', [graph, options]);
   }

@@ -11,7 +11,7 @@ export interface TrainingRun {
   step: number;
   /** How many steps these are. */
   steps: number;
-  /** RGB, uint8, [steps, N, H, W, 3]; the consumer's own. */
+  /** RGB, uint8, [steps, images, H, W, 3], of the images that the plan has for this process; the consumer's own. */
   images: Uint8Array;
   /** [steps, N] */
   labels: Int32Array;
@@ -43,14 +43,14 @@ type Decoded = Omit<TrainingRun, 'dataSeconds'>;
 
 /** Joins the batches of consecutive steps, field by field. */
 function stackSteps(batches: readonly StepBatch[]): StepBatch {
-  const [{ indices, uniforms, dropout }] = batches as [StepBatch];
-  const images = batches.length * indices.length;
+  const [first] = batches as [StepBatch];
+  const room = batches.length;
   const stacked: StepBatch = {
-    indices: new Int32Array(images),
-    labels: new Int32Array(images),
-    flips: new Uint8Array(images),
-    uniforms: new Float32Array(batches.length * uniforms.length),
-    dropout: new Uint8Array(batches.length * dropout.length),
+    indices: new Int32Array(room * first.indices.length),
+    labels: new Int32Array(room * first.labels.length),
+    flips: new Uint8Array(room * first.flips.length),
+    uniforms: new Float32Array(room * first.uniforms.length),
+    dropout: new Uint8Array(room * first.dropout.length),
   };
   for (const [i, batch] of batches.entries()) {
     for (const field of ['indices', 'labels', 'flips', 'uniforms', 'dropout'] as const) {

@@ -19,6 +19,8 @@ import { ownDefaults, recordedOptions } from './recorded-options.js';
 import { recordedRunOptions } from './recorded-run.js';
 import type { ResumedFrom } from './resumed-from.js';
 import { AUTO, resumedFrom } from './resumed-from.js';
+import type { Place } from '../ranks/place.js';
+import { placeOfProcess } from '../ranks/place.js';
 import { requireRecordedData } from '../reproduce/data-place.js';
 
 export interface PreparedTraining {
@@ -45,11 +47,26 @@ function requireOneEach(given: TrainOptions, { definitions }: LoadedModules): vo
   }
 }
 
+/** How many there are: never of the run that goes on, which may have had other ones. @throws UserError when that is not what is wanted */
+function requireRanks(wanted: number | undefined, place: Place | undefined): number | undefined {
+  const found = place?.size ?? 1;
+  if (wanted !== undefined && wanted !== found) {
+    const start = `dws train --ranks ${wanted}, or mpirun -n ${wanted} dws train, starts as many`;
+    throw new UserError(
+      `--ranks ${wanted}, and there ${found === 1 ? 'is 1 process' : `are ${found} processes`}: ${start}.`,
+    );
+  }
+  return found > 1 ? found : undefined;
+}
+
 /** Options that are not given: a checkpoint's, then the defaults, then what follows from others. */
 function complete(given: TrainOptions, recorded: Partial<RunOptions>, modules: LoadedModules) {
   const { definitions } = modules;
   const { dataPath, ...rest } = given;
-  const chosen = withDefaults('train', rest, { ...runDefaults, ...recorded } as typeof runDefaults);
+  const place = placeOfProcess(process.env);
+  const shared = place ? { threads: Math.max(1, Math.floor(runDefaults.threads / place.localSize)) } : {};
+  const byDefault = { ...runDefaults, ...shared, ...recorded } as typeof runDefaults;
+  const chosen = { ...withDefaults('train', rest, byDefault), ranks: requireRanks(given.ranks, place) };
   const defaults = ownDefaults(definitions);
   const own = ownNames.flatMap((name) => {
     // A parameter's learning rate may follow from options and data: what the loss says in the training itself is the default.

@@ -1,4 +1,7 @@
 /** A training as `dws train` runs it: recorded, and with `tensorboard` shown there. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import type { RunOptions } from '../options/run-options.js';
 import type { TrainOptions } from '../options/train-options.js';
 import { openAdviser } from './advice.js';
@@ -7,11 +10,26 @@ import { openBoard } from '../tensorboard/training-board.js';
 import type { TrainHooks, TrainResult } from '../training/events.js';
 import { heard } from '../training/events.js';
 import { runTraining } from '../training/train.js';
+import { placeOfProcess } from '../ranks/place.js';
 import { prepareTraining } from './prepare-training.js';
 
 /** Trains with options that `prepareTraining` has completed. @throws as `train` */
 export const trainPrepared = (options: RunOptions, hooks: TrainHooks = {}): Promise<TrainResult> =>
-  runTraining(options, heard(hooks), [openBoard, openRecorder, openAdviser]);
+  (placeOfProcess(process.env)?.rank ?? 0) === 0
+    ? runTraining(options, heard(hooks), [openBoard, openRecorder, openAdviser])
+    : trainAlong(options, hooks);
+
+/** A rank beside the first, which tells, records and keeps everything: what this one writes is gone at the end. */
+async function trainAlong(options: RunOptions, { signal }: TrainHooks): Promise<TrainResult> {
+  const out = await mkdtemp(path.join(tmpdir(), 'dws-rank-'));
+  // A rollback goes to the last checkpoint, of which every rank has its own.
+  const checkpointEvery = options.nanPolicy === 'rollback' ? options.checkpointEvery : undefined;
+  try {
+    return await runTraining({ ...options, out, keep: 0, checkpointEvery, tensorboard: false }, heard({ signal }), []);
+  } finally {
+    await rm(out, { recursive: true, force: true });
+  }
+}
 
 /**
  * Trains, and records the run in `run.json`. Equal options (and equal data, device and thread count) give equal checkpoints,

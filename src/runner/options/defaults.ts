@@ -88,6 +88,8 @@ export const runDefaults = {
   nanPolicy: 'stop',
   tensorboard: false,
   stepsPerRun: undefined,
+  ranks: undefined,
+  rankTimeout: 300,
 
   ...device,
 } satisfies { [Key in Exclude<keyof RunOptions, 'dataPath'>]-?: RunOptions[Key] | undefined };

@@ -23,6 +23,7 @@ const given = {
   schedule: ['seed', 'epochs', 'evalEvery', 'startEpoch', 'batchNum', 'lr', 'lrBeta', 'lossRates', 'factor', 'steps'],
   output: ['out', 'savePrefix', 'keep', 'checkpointEvery', 'tensorboard'],
   guard: ['nanPolicy', 'maxHours', 'stepsPerRun'],
+  ranks: ['ranks', 'rankTimeout'],
 } as const satisfies Record<string, readonly (keyof RunOptions)[]>;
 
 type Given = { [Part in keyof typeof given]: Pick<RunOptions, (typeof given)[Part][number]> };
@@ -50,7 +51,7 @@ function partsOf(options: RunOptions): Given {
     Object.fromEntries(given[part].map((key) => [key, options[key]])) as Given[Part];
   return {
     ...{ data: pick('data'), batches: pick('batches'), images: pick('images'), device: pick('device') },
-    ...{ schedule: pick('schedule'), output: pick('output'), guard: pick('guard') },
+    ...{ schedule: pick('schedule'), output: pick('output'), guard: pick('guard'), ranks: pick('ranks') },
   };
 }
 

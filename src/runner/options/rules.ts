@@ -168,6 +168,8 @@ const runRules: Rules<RunOptions> = {
   steps: listOf(integer(0)),
   seed: integer(0, Number.MAX_SAFE_INTEGER),
   stepsPerRun: optional(integer(1)),
+  ranks: optional(integer(1, mostThreads)),
+  rankTimeout: optional(positive),
   printFreq: integer(1),
   keep: integer(0),
   checkpointEvery: optional(integer(1)),

@@ -99,6 +99,10 @@ export interface RunOptions
   resume?: string;
   /** Steps in one call of ONNX Runtime; chosen from the measured step time unless given. */
   stepsPerRun?: number;
+  /** Processes among which each batch is divided. */
+  ranks?: number;
+  /** Seconds until a rank that is not heard of ends all of them. */
+  rankTimeout?: number;
   /** Steps between progress lines. */
   printFreq: number;
   /** Checkpoints of earlier epochs to keep. */

@@ -142,6 +142,10 @@ export interface TrainOptions extends Partial<RunOptions> {
   tensorboard?: boolean;
   /** Steps a call of ONNX Runtime. Default: about a second of them. */
   stepsPerRun?: number;
+  /** Processes among which each batch is divided; they have been started by mpirun. Default: as many as have been. */
+  ranks?: number;
+  /** Seconds after which a rank that is not heard of ends the training. Default: 300. */
+  rankTimeout?: number;
   /** Steps between lines of progress on the command line. Default: 20. */
   printFreq?: number;
 

@@ -110,6 +110,8 @@ export const optionTable: { [Key in keyof Required<RunOptions>]: OptionRow } = {
   workers: aside(count),
   cache: aside(word),
   stepsPerRun: aside(optional(number)),
+  ranks: decides(optional(number)),
+  rankTimeout: aside(optional(number)),
   printFreq: aside(number),
   keep: aside(number),
   checkpointEvery: aside(optional(number)),

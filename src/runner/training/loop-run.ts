@@ -25,7 +25,8 @@ export function loopFeeds(run: TrainingRun, options: TrainingOptions, shapes: St
   const all = (rate: number) => ({ data: new Float32Array(steps).fill(rate), dims: [steps] });
   const own = Object.entries(rates.own).map(([name, rate]) => [`lr_${name}`, all(rate)]);
   return {
-    images: { data: images, dims: [steps, batchSize, imageSize, imageSize, 3] },
+    // Of a rank, its share of the batch.
+    images: { data: images, dims: [steps, images.length / (steps * imageSize ** 2 * 3), imageSize, imageSize, 3] },
     labels: { data: labels, dims: [steps, batchSize] },
     ...(shapes.uniforms && { uniforms: { data: uniforms, dims: [steps, ...shapes.uniforms] } }),
     dropout: { data: dropout, dims: [steps, dropout.length / steps] },

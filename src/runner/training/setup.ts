@@ -37,6 +37,8 @@ import { requirePackedSquares } from '../data/pack-file.js';
 import { passedOverNote } from '../data/passed-over.js';
 import { UserError } from '../base/errors.js';
 import { MetricsWriter } from './metrics-file.js';
+import type { Ranks } from './ranks.js';
+import { joinRanks, shareOfBatch } from './ranks.js';
 import { requireProvider } from '../compute/session.js';
 import { holdPretrained, obtainPretrained, recordedWeights, resumedPretrained } from './initial-weights.js';
 import { changedOptions, otherImages, recordedOptions } from './resume.js';
@@ -72,6 +74,9 @@ export interface TrainSetup {
   batchAt: BatchPlan;
   stepsPerEpoch: number;
   loader: ImageLoader;
+  ranks: Ranks;
+  /** Of each batch. */
+  share: ReturnType<typeof shareOfBatch>;
   /** Has `train_loop` open and holds the state. */
   thread: ComputeThread;
   /** Of the folder, for this run's prefix. */
@@ -237,6 +242,15 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
       `batch normalization takes the statistics of --micro-batch ${microBatch} images at a time, not of all ${batchSize}, and renews the running ones by their mean; ` +
         'with --freeze-bn the numbers are those of the whole batch',
     );
+  const thread = new ComputeThread(plan.device, plan.modules);
+  closers.push(() => thread.close());
+  const ranks = await joinRanks(thread, plan.ranks);
+  const share = shareOfBatch(ranks, training);
+  if (ranks.size > 1 && !freezeBn && layout.bufferCount > 0)
+    note(
+      `batch normalization takes the statistics of each rank's ${share.count} images, not of all ${batchSize}, and renews the running ones by their mean; ` +
+        'with --freeze-bn the numbers are those of one process',
+    );
   const newFolders = missingFolders(output.out);
   const lock = await lockRun(output.out, output.savePrefix, { onWaiting: note, signal: hooks.signal });
   closers.push(async () => {
@@ -260,8 +274,6 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   for (const { file, aside } of folder.setAside) note(`${file} is damaged, and kept as ${aside}`);
   const weights = resumed ? undefined : await obtainPretrained(source, hooks);
 
-  const thread = new ComputeThread(plan.device, plan.modules);
-  closers.push(() => thread.close());
   await thread.open('train_loop', training);
   if (plan.modules.facts.length > 0) await requireSameEachTime(thread, training, plan.modules);
   hooks.signal.throwIfAborted();
@@ -285,6 +297,7 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   const stepsPerEpoch = stepsPerEpochOf(schedule, train, training);
   const initialWeights = weights ? recordedWeights(weights, source) : resumedWeights;
   const recorded = { ...recordedOptions(plan, train, stepsPerEpoch, rates), initialWeights };
+  await ranks.requireSame({ options: [training, schedule, recorded], images: train.images.length });
   const changes = resumed ? changedOptions(resumed, { training, recorded, seed: schedule.seed }) : [];
   if (changes.length > 0) note(`unlike the run that wrote ${resume}: ${changes.join(', ')}`);
   if (changes.includes(otherImages)) {
@@ -308,6 +321,6 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   const leftOut = resumed?.metadata.leftOut ?? noneLeftOut;
   return {
     ...{ plan, training, layout, state, rates, shapes, recorded, train, val, used, batchAt, stepsPerEpoch },
-    ...{ loader, thread, lock, folder, metrics, start, best, untrained, rollbacks, leftOut },
+    ...{ ranks, share, loader, thread, lock, folder, metrics, start, best, untrained, rollbacks, leftOut },
   };
 }

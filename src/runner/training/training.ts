@@ -71,11 +71,13 @@ export class Training {
         kind: 'note',
         message: `${resume} has finished ${counted(position.epoch, 'epoch')}, and --epochs is ${epochs}: nothing is left to do`,
       });
+      await setup.ranks.leave();
       return this.result('done');
     }
     try {
       const status = (await this.begin()) ? await this.steps() : 'interrupted';
       this.tellDeadEnd();
+      await setup.ranks.leave();
       return this.result(status);
     } catch (error) {
       // An image that can't be read any more, no memory, a thread that ended: what has been trained is worth keeping.
@@ -102,7 +104,7 @@ export class Training {
     if (step > 0) return epochStep < this.setup.stepsPerEpoch || this.finishEpoch();
     if (this.setup.plan.guard.nanPolicy === 'rollback' && !this.saved) await this.save(null, true);
     if (this.setup.plan.schedule.evalEvery === 0) return true;
-    const before = await this.evaluate(epoch - 1);
+    const before = await this.agreed(this.evaluate(epoch - 1));
     if (before) this.evaluations.before = before;
     return before !== null;
   }
@@ -120,7 +122,7 @@ export class Training {
   }
 
   private async stepsFromHere(): Promise<TrainResult['status']> {
-    const { plan, training, stepsPerEpoch, batchAt, train, loader } = this.setup;
+    const { plan, training, stepsPerEpoch, batchAt, train, loader, ranks, share } = this.setup;
     const { checkpointEvery = Infinity } = plan.output;
     const { epoch, epochStep: step } = this.position;
     const { stepsPerRun: wanted } = plan.guard;
@@ -128,15 +130,19 @@ export class Training {
     const shift = this.rollbacks * stepsPerEpoch;
     const runs = prefetchRuns({
       ...{ loader, stepsPerEpoch, epochs: plan.schedule.epochs, from: { epoch, step }, ahead: 1 },
-      plan: (epoch, step) => batchAt(epoch, step + shift),
+      plan: (epoch, step) => share.of(batchAt(epoch, step + shift)),
       paths: train.images.map(({ path }) => path),
-      stepsInNextRun: (step) => Math.min(stepsPerRun.next(), checkpointEvery - (step % checkpointEvery)),
+      // Ranks agree between steps on whether there is another.
+      stepsInNextRun: (step) =>
+        ranks.size > 1 ? 1 : Math.min(stepsPerRun.next(), checkpointEvery - (step % checkpointEvery)),
     });
-    for await (const run of untilAborted(runs, this.hooks.signal)) {
+    const { signal } = this.hooks;
+    for await (const run of ranks.size > 1 ? runs : untilAborted(runs, signal)) {
+      if (await ranks.anyOf(signal.aborted)) break;
       const seconds = await this.compute(run);
       stepsPerRun.measured(run.steps, seconds);
       const { epochStep } = this.position;
-      if (this.hooks.signal.aborted) break;
+      if (ranks.size === 1 && signal.aborted) break;
       if (epochStep === stepsPerEpoch) {
         if (!(await this.finishEpoch())) return 'interrupted';
       } else if (epochStep % checkpointEvery === 0) await this.save(null);
@@ -237,13 +243,19 @@ export class Training {
   private async finishEpoch(): Promise<boolean> {
     const { evalEvery = 1 } = this.setup.plan.schedule;
     const isDue = evalEvery > 0 && (this.position.epoch + 1) % evalEvery === 0;
-    const recall = isDue ? await this.evaluate(this.position.epoch) : undefined;
+    const recall = isDue ? await this.agreed(this.evaluate(this.position.epoch)) : undefined;
     if (recall !== null) {
       this.position.epoch++;
       this.position.epochStep = 0;
     }
     await this.save(recall ?? null);
     return recall !== null;
+  }
+
+  /** An evaluation that any rank has been interrupted in is one of none. */
+  private async agreed(evaluation: Promise<Recall | null>): Promise<Recall | null> {
+    const recall = await evaluation;
+    return (await this.setup.ranks.anyOf(recall === null)) ? null : recall;
   }
 
   /** Recall@k of the present state, or null when interrupted. */

@@ -1,0 +1,106 @@
+/** A training among the ranks that share its batches, each with a copy of the state. */
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { TrainingOptions } from '../../graph/options.js';
+import { UserError } from '../base/errors.js';
+import { packageJson } from '../base/package-json.js';
+import type { ComputeThread } from '../compute/thread.js';
+import type { StepBatch } from '../data/batches.js';
+import type { TrainingPlan } from '../options/plan.js';
+
+export interface Ranks {
+  rank: number;
+  size: number;
+  /** Whether any rank says so; all ranks ask at once. */
+  anyOf(flag: boolean): Promise<boolean>;
+  /** @param facts by what errors call them @throws UserError naming the first rank that has others, on every rank */
+  requireSame(facts: Readonly<Record<string, unknown>>): Promise<void>;
+  /** The end that all ranks have come to. */
+  leave(): Promise<void>;
+}
+
+/** A training by itself. */
+const alone: Ranks = {
+  ...{ rank: 0, size: 1 },
+  anyOf: (flag) => Promise.resolve(flag),
+  requireSame: () => Promise.resolve(),
+  leave: () => Promise.resolve(),
+};
+
+/** Of a fact, as numbers that float32 has. */
+const hashBytes = 16;
+const hashOf = (fact: unknown): Uint8Array =>
+  createHash('sha256')
+    .update(JSON.stringify(fact) ?? '')
+    .digest()
+    .subarray(0, hashBytes);
+/** Longest name of a host that is told. */
+const hostBytes = 64;
+
+function readRow(row: Float32Array): { hashes: Uint8Array; host: string } {
+  const bytes = Uint8Array.from(row);
+  const host = new TextDecoder().decode(bytes.subarray(-hostBytes)).replace(/\0+$/, '');
+  return { hashes: bytes.subarray(0, -hostBytes), host };
+}
+
+function requireSameFacts(names: readonly string[], rows: readonly Float32Array[]): void {
+  const [first, ...others] = rows.map(readRow);
+  const isSame = (hashes: Uint8Array, i: number) =>
+    Buffer.compare(
+      hashes.subarray(i * hashBytes, (i + 1) * hashBytes),
+      first!.hashes.subarray(i * hashBytes, (i + 1) * hashBytes),
+    ) === 0;
+  for (const [i, name] of names.entries()) {
+    const other = others.findIndex(({ hashes }) => !isSame(hashes, i));
+    if (other < 0) continue;
+    throw new UserError(
+      `rank ${other + 1} (${others[other]!.host}) has ${name} other than rank 0 (${first!.host}): every rank needs the same. Nothing was trained.`,
+    );
+  }
+}
+
+/**
+ * Meets the other ranks, if this process is one.
+ *
+ * @throws UserError when there are to be some and are none, and when they don't come
+ */
+export async function joinRanks(thread: ComputeThread, { ranks, rankTimeout }: TrainingPlan['ranks']): Promise<Ranks> {
+  if (ranks === undefined || ranks === 1) return alone;
+  const { rank, size } = await thread.joinRanks(rankTimeout!);
+  const gathered = async (mine: Float32Array<ArrayBuffer>): Promise<Float32Array[]> => {
+    const all = await thread.gather(mine);
+    return Array.from({ length: size }, (_, i) => all.subarray(i * mine.length, (i + 1) * mine.length));
+  };
+  return {
+    ...{ rank, size },
+    anyOf: async (flag) => (await gathered(Float32Array.of(flag ? 1 : 0))).some(([given]) => given !== 0),
+    requireSame: async (facts) => {
+      const all = { 'a version': packageJson().version, ...facts };
+      const bytes = Object.values(all).flatMap((fact) => [...hashOf(fact)]);
+      const host = [...new TextEncoder().encode(hostname()).subarray(0, hostBytes)];
+      const padded = [...host, ...new Array<number>(hostBytes - host.length).fill(0)];
+      requireSameFacts(Object.keys(all), await gathered(Float32Array.from([...bytes, ...padded])));
+    },
+    leave: () => thread.leaveRanks(),
+  };
+}
+
+/** Images of a batch that this rank has. @throws UserError when the ranks can't have equal shares */
+export function shareOfBatch({ rank, size }: Ranks, { batchSize }: Pick<TrainingOptions, 'batchSize'>) {
+  if (batchSize % size !== 0) {
+    const above = Math.ceil(batchSize / size) * size;
+    throw new UserError(
+      `--batch-size ${batchSize} can't be divided among ${size} ranks: give a multiple of ${size} that is one of --batch-k too, ${above} say.`,
+    );
+  }
+  const count = batchSize / size;
+  const own = (data: Int32Array) => data.subarray(rank * count, (rank + 1) * count);
+  return {
+    count,
+    of: (batch: StepBatch): StepBatch => ({
+      ...batch,
+      indices: own(batch.indices),
+      flips: batch.flips.subarray(rank * count, (rank + 1) * count),
+    }),
+  };
+}
