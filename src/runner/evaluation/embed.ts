@@ -35,7 +35,11 @@ export function squaresOf(
 export const defaultEvalBatch = embedDefaults.batchSize;
 
 /** The network has numbers that are not finite. */
-export class NotFiniteError extends UserError {}
+export class NotFiniteError extends UserError {
+  constructor(message = 'the network gives embeddings that are not finite: its training has diverged.') {
+    super(message);
+  }
+}
 
 export interface EmbedJob {
   network: NetworkOptions;
@@ -86,7 +90,7 @@ export async function embedOn(
     await thread.release(graph);
   }
   if (!embeddings.every(Number.isFinite)) {
-    throw new NotFiniteError('the network gives embeddings that are not finite: its training has diverged.');
+    throw new NotFiniteError();
   }
   return embeddings;
 }

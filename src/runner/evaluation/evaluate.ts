@@ -9,6 +9,8 @@ import type { PassedOver } from '../data/passed-over.js';
 import { ImageLoader } from '../data/loader.js';
 import { openData } from '../data-sets/open-data.js';
 import type { EmbedOptions } from './embed.js';
+import type { AmongRanks } from './embed-among-ranks.js';
+import { embedAmongRanks } from './embed-among-ranks.js';
 import { defaultEvalBatch, embedOn, holdNetwork, squaresOf } from './embed.js';
 import type { EmbeddingMetrics, MeasureStage } from './measure.js';
 import { measureEmbeddings } from './measure.js';
@@ -50,6 +52,8 @@ export interface EvalOptions {
   ks?: readonly number[];
   metrics?: MetricsChoice;
   batchSize?: number;
+  /** Where several processes evaluate as one. */
+  among?: AmongRanks;
 }
 
 /**
@@ -63,7 +67,7 @@ export async function evaluateOn(
   set: ImageSet,
   loader: ImageLoader,
   { onProgress, onEmbeddings, signal }: EvalHooks,
-  { ks = recallKs, metrics: choice = 'recall', batchSize = defaultEvalBatch }: EvalOptions = {},
+  { ks = recallKs, metrics: choice = 'recall', batchSize = defaultEvalBatch, among }: EvalOptions = {},
 ): Promise<Measured> {
   const stage = (name: EvalStage) => ({
     signal,
@@ -71,7 +75,10 @@ export async function evaluateOn(
   });
   const paths = set.images.map(({ path }) => path);
   const labels = Int32Array.from(set.images, ({ label }) => label);
-  const embeddings = await embedOn(thread, { network, loader, paths, batchSize }, stage('embed'));
+  const job = { network, loader, paths, batchSize };
+  const embeddings = among
+    ? await embedAmongRanks(thread, job, stage('embed'), among)
+    : await embedOn(thread, job, stage('embed'));
   await onEmbeddings?.(embeddings);
   const rows = { embeddings, dim: network.embedDim };
   const sets = searchSets(set);

@@ -6,11 +6,14 @@ import { UserError } from '../base/errors.js';
 import { packageJson } from '../base/package-json.js';
 import type { ComputeThread } from '../compute/thread.js';
 import type { StepBatch } from '../data/batches.js';
+import type { AmongRanks } from '../evaluation/embed-among-ranks.js';
 import type { TrainingPlan } from '../options/plan.js';
 
 export interface Ranks {
   rank: number;
   size: number;
+  /** Undefined for a training by itself. */
+  among?: AmongRanks;
   /** Whether any rank says so; all ranks ask at once. */
   anyOf(flag: boolean): Promise<boolean>;
   /** @param facts by what errors call them @throws UserError naming the first rank that has others, on every rank */
@@ -72,7 +75,7 @@ export async function joinRanks(thread: ComputeThread, { ranks, rankTimeout }: T
     return Array.from({ length: size }, (_, i) => all.subarray(i * mine.length, (i + 1) * mine.length));
   };
   return {
-    ...{ rank, size },
+    ...{ rank, size, among: { rank, size, gather: (mine) => thread.gather(mine) } },
     anyOf: async (flag) => (await gathered(Float32Array.of(flag ? 1 : 0))).some(([given]) => given !== 0),
     requireSame: async (facts) => {
       const all = { 'a version': packageJson().version, ...facts };

@@ -271,7 +271,10 @@ export class Training {
           onEvent({ kind: 'eval-progress', stage, done, total }),
         onEmbeddings: (embeddings: Float32Array) => this.hooks.onEmbeddings(step, embeddings),
       };
-      const { recall } = await evaluateOn(thread, training, val, loader, hooks, plan.evaluation);
+      const { recall } = await evaluateOn(thread, training, val, loader, hooks, {
+        ...plan.evaluation,
+        among: this.setup.ranks.among,
+      });
       const seconds = (performance.now() - started) / 1000;
       await this.note([{ kind: 'eval', epoch, step, recall }]);
       onEvent({ kind: 'eval', epoch, step, recall, seconds });
