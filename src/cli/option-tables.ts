@@ -216,7 +216,12 @@ const deviceText = `execution provider: ${providers.join(', ')} (default: cpu, o
 
 export const device = {
   device: optional('name', deviceText, oneOf(providers)),
-  gpus: withDefault('ids', 'number of the CUDA device; empty for the CPU', text, ''),
+  gpus: withDefault(
+    'ids',
+    'number of the CUDA device, or of several, which share each batch of a training; empty for the CPU',
+    text,
+    '',
+  ),
   threads: {
     ...withDefault('n', 'threads of ONNX Runtime on the CPU', count, runDefaults.threads),
     defaultText: 'all of this machine',

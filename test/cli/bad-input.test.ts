@@ -82,7 +82,7 @@ describe('options', () => {
   });
 
   it('an option that is not there yet', async () => {
-    expect(await refusal('--gpus', '0,1')).toMatch(/--gpus 0,1: .*not there yet. Give one/);
+    expect(await refusal('--gpus', '0,0')).toMatch(/--gpus 0,0: name each device once\./);
   });
 
   it('no data path', async () => {

@@ -1,9 +1,9 @@
 /** `dws train`. */
 import { UserError } from '../../runner/base/errors.js';
 import { planPrepared } from '../../runner/jobs/plan-training.js';
+import { requireProvider } from '../../runner/compute/session.js';
 import { prepareTraining } from '../../runner/jobs/prepare-training.js';
 import { trainPrepared } from '../../runner/jobs/train.js';
-import { placeOfProcess } from '../../runner/ranks/place.js';
 import type { RunOptions } from '../../runner/options/run-options.js';
 import type { TrainOptions } from '../../runner/options/train-options.js';
 import type { TrainEvent } from '../../runner/training/events.js';
@@ -13,6 +13,7 @@ import { onInterrupt } from '../interrupt.js';
 import { outputIsAside } from '../output.js';
 import type { OptionValues } from '../options.js';
 import { lacksRoom, planText } from '../plan-report.js';
+import { isAside, isRank, startRanks } from '../ranks.js';
 import { terminal } from '../terminal.js';
 import type { output } from '../train-options.js';
 import type { TrainView } from '../train-view.js';
@@ -49,14 +50,12 @@ async function trainInView(options: RunOptions, view: TrainView): Promise<number
   }
 }
 
-/** Of a rank beside the first, which tells everything. */
-const isAside = (): boolean => (placeOfProcess(process.env)?.rank ?? 0) > 0;
-
 export async function train(given: TrainOptions, { quiet, json, plan }: OptionValues<typeof output>): Promise<void> {
-  if (!plan && (given.ranks ?? 1) > 1 && placeOfProcess(process.env) === undefined) {
-    const { launchRanks } = await import('../../runner/ranks/launch.js');
-    const [, program, ...args] = process.argv as [string, string, ...string[]];
-    process.exitCode = await launchRanks({ size: given.ranks!, program, args });
+  if (!plan && (given.ranks ?? 1) > 1 && !isRank()) {
+    // What each of them would say.
+    const { device = 'cpu', deviceId = 0 } = given;
+    requireProvider({ device, deviceId, threads: 1 });
+    process.exitCode = await startRanks(given.ranks!);
     return;
   }
   const { options, notes } = await prepareTraining(given);

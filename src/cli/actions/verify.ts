@@ -3,6 +3,7 @@ import type { Change } from '../../runner/reproduce/changes.js';
 import type { CurveComparison } from '../../runner/reproduce/curves.js';
 import type { Repetition } from '../../runner/reproduce/repetition.js';
 import type { Verification } from '../../runner/reproduce/verify.js';
+import { openRun } from '../../runner/reproduce/record.js';
 import { verifyRun } from '../../runner/reproduce/verify.js';
 import type { TrainEvent } from '../../runner/training/events.js';
 import { count, counted, evalStages } from '../format.js';
@@ -12,6 +13,7 @@ import { repeatedModules } from '../modules.js';
 import type { OptionValues } from '../options.js';
 import { exitCodes } from '../reproduce-codes.js';
 import { changeLines, differenceText, tensorText } from '../run-changes.js';
+import { isAside, isRank, startRanks } from '../ranks.js';
 import { terminal } from '../terminal.js';
 
 interface Values extends OptionValues<typeof runModules> {
@@ -96,10 +98,17 @@ function resultLines(run: string, verification: Verification): string[] {
 }
 
 export async function verify(run: string, values: Values): Promise<void> {
-  const { json, epochs, dataPath, out, anyway, ...modules } = values;
+  const { ranks = 1 } = (await openRun(run)).last.options;
+  if (ranks > 1 && !isRank()) {
+    process.exitCode = await startRanks(ranks);
+    return;
+  }
+  const { json, epochs, dataPath, anyway, out: given, ...modules } = values;
+  const aside = isAside();
+  const out = aside ? undefined : given;
   const interrupt = onInterrupt(() => terminal.print('stopping; Ctrl-C again ends at once'));
   const print = (text: string) => {
-    if (!json) terminal.print(text);
+    if (!json && !aside) terminal.print(text);
   };
   let planned: Repetition | undefined;
   try {
@@ -112,18 +121,18 @@ export async function verify(run: string, values: Values): Promise<void> {
           if (event.kind === 'note') print(event.message);
           // What can't be read has been found by then.
           else if (event.kind === 'start' && planned) print(plan(planned));
-          else showProgress(event);
+          else if (!aside) showProgress(event);
         },
-        onHashed: (done, total) => terminal.status(`hashing images ${count(done)}/${count(total)}`),
+        onHashed: (done, total) => !aside && terminal.status(`hashing images ${count(done)}/${count(total)}`),
         onChanges: (changes, repetition) => {
           planned = repetition;
-          if (!json) printChanges(changes);
+          if (!json && !aside) printChanges(changes);
         },
       },
     );
     terminal.clear();
-    if (json) terminal.print(JSON.stringify(verification, null, 2));
-    else for (const line of resultLines(run, verification)) terminal.print(line);
+    if (json && !aside) terminal.print(JSON.stringify(verification, null, 2));
+    for (const line of json ? [] : resultLines(run, verification)) print(line);
     const codes = { identical: exitCodes.same, differs: exitCodes.differs, changed: exitCodes.changed };
     const { outcome } = verification;
     process.exitCode = outcome === 'interrupted' ? (interrupt.exitCode() ?? exitCodes.error) : codes[outcome];

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import type { TrainOptions } from '../../runner/options/train-options.js';
-import { deviceOptions } from '../device.js';
+import { deviceOptions, listedGpus } from '../device.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, adviseOnUnknown, requireOption } from '../options.js';
 import { loss as lossTable, sampling as samplingTable } from '../option-tables.js';
 import { backboneModule, ownKeys, ownOptions, ownTables, requireDistinct, unknownOptionAdvice } from '../modules.js';
+import { placeOfProcess } from '../../runner/ranks/place.js';
 import type { LoadedModules } from '../../runner/modules/kinds.js';
 import { isModulePath } from '../../runner/modules/kinds.js';
 import { pretrainedSource } from '../pretrained.js';
@@ -20,6 +21,8 @@ function givenOptions(command: Command, modules: LoadedModules): TrainOptions {
   const values = Object.fromEntries(given.filter(([key]) => !others.has(key))) as Partial<TrainValues>;
   const { usePretrained, weights, weightsAt, pretrained: file, device: name, gpus, threads, wd, ...rest } = values;
   const { loss, sampling, optimizer } = rest;
+  const gpuCount = listedGpus(gpus ?? '').length;
+  const place = placeOfProcess(process.env);
   const named = (part: string | undefined) => (part !== undefined && isModulePath(part) ? undefined : part);
   return {
     ...rest,
@@ -33,8 +36,9 @@ function givenOptions(command: Command, modules: LoadedModules): TrainOptions {
     pretrained: pretrainedSource({ usePretrained: usePretrained ?? false, weights, pretrained: file, weightsAt }),
     // Else a run that is resumed goes on where it was.
     ...((name !== undefined || gpus !== undefined) &&
-      deviceOptions({ device: name, gpus: gpus ?? '', threads: all.threads })),
+      deviceOptions({ device: name, gpus: gpus ?? '', threads: all.threads }, place?.localRank ?? 0)),
     threads,
+    ranks: rest.ranks ?? (place === undefined && gpuCount > 1 ? gpuCount : undefined),
   };
 }
 
