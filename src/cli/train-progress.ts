@@ -21,6 +21,9 @@ export interface TrainProgressOptions {
   modules?: ModuleSources;
   imageSize: number;
   batchSize: number;
+  microBatch?: number;
+  /** Processes that share a batch. */
+  ranks?: number;
   epochs: number;
   /** Steps between two lines where no line can be rewritten. */
   printFreq: number;
@@ -32,6 +35,17 @@ const shortNumber = (name: string, value: number): string =>
   name === 'pairs' || Number.isInteger(value) ? value.toFixed(0) : value.toPrecision(3);
 
 /** What there is to say of some steps; epochs and steps are counted from 1 for people. */
+/** How a batch goes through the network, where that is not at once. */
+function piecesText({
+  batchSize,
+  microBatch = batchSize,
+  ranks = 1,
+}: Pick<TrainProgressOptions, 'batchSize' | 'microBatch' | 'ranks'>) {
+  const share = batchSize / ranks;
+  const shared = ranks > 1 ? ` on ${ranks} ranks` : '';
+  return microBatch < share ? `${shared}, ${microBatch} at a time` : shared;
+}
+
 function stepsTexts(event: Steps, { batchSize, epochs }: TrainProgressOptions) {
   const { epoch, stepsDone, stepsPerEpoch, loss, statistics, stepSeconds, dataSeconds, gradientNorm, scaling } = event;
   return {
@@ -103,13 +117,13 @@ export class TrainProgress {
       this.enter(`downloading ${file}`, done, total, sizeText);
     },
     start: ({ val, stepsPerEpoch, epochs, paramCount, device, precision, resumedFrom, best, before, ...train }) => {
-      const { model, modules, imageSize, batchSize, out } = this.options;
+      const { model, modules, imageSize, batchSize, microBatch, ranks, out } = this.options;
       this.print(
         `network  ${partLabel(model, modules?.backbone)} at ${imageSize} px, ${count(paramCount)} parameters, ${placeText({ device, precision })}`,
       );
       this.print(`data     ${splitsText(train, val)}`);
       this.print(
-        `plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchSize} images, drawn at random`,
+        `plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchSize} images${piecesText({ batchSize, microBatch, ranks })}, drawn at random`,
       );
       this.print(`output   ${out}`);
       this.line = ['starting'];
