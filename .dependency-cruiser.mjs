@@ -9,7 +9,7 @@ export const floors = {
   ],
   'src/runner/': [
     ['base'],
-    ['modules'],
+    ['modules', 'ranks'],
     ['options', 'formats', 'data', 'prepare'],
     ['compute', 'checkpoints', 'weights', 'data-sets'],
     ['pretrained', 'evaluation', 'survey', 'cuda'],

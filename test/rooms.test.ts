@@ -20,7 +20,7 @@ const planted: [what: string, file: string, text: string, refusal: string][] = [
     'a type from the same floor',
     'src/runner/data/side.ts',
     "export type { A } from '../options/a.js';",
-    'src/runner/data imports base, modules: src/runner/data/side.ts → src/runner/options/a.ts',
+    'src/runner/data imports base, modules, ranks: src/runner/data/side.ts → src/runner/options/a.ts',
   ],
   [
     'a value from a house above',

@@ -1,6 +1,7 @@
 /** The library that onnxruntime-node ships and its own binding uses: one copy of ONNX Runtime, two ways to call it. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { foreignCalls } from '../../base/foreign-calls.js';
 import { bindingFolder } from '../onnxruntime-folder.js';
 import type { Functions, Pointer } from './functions.js';
 
@@ -24,8 +25,6 @@ export interface Library {
   allocator: Pointer;
 }
 
-/** ONNX Runtime runs its kernels on the stack that koffi makes for a call; its own threads have 8 MiB. */
-const stackBytes = 8 * 2 ** 20;
 const FATAL = 4;
 /** OrtArenaAllocator and OrtMemTypeDefault. */
 const [ARENA, DEFAULT] = [1, 0];
@@ -35,9 +34,8 @@ export async function loadLibrary(folder: string = bindingFolder): Promise<Libra
   const file = path.join(folder, files[process.platform] ?? 'libonnxruntime.so.1');
   if (!existsSync(file)) throw new Error(`${file} is missing`);
   // Only here: where it has no file for the system, importing it throws.
-  const { default: koffi } = await import('koffi');
+  const koffi = await foreignCalls();
   const { apiVersion, filled, functionsOf } = await import('./functions.js');
-  if (koffi.config().sync_stack_size !== stackBytes) koffi.config({ ...koffi.config(), sync_stack_size: stackBytes });
   const handle = koffi.load(file);
   const base = handle.func('OrtGetApiBase', 'void *', [])() as Pointer;
   const getApi = koffi.decode(base, 'void *') as Pointer;

@@ -1,0 +1,1 @@
+export function valuesOf(rank: number, length: number): Float32Array;
