@@ -3,6 +3,7 @@
  *
  *     npm run bench -- survive kills|output|two|power|steps [--count 100] [--seed 1]
  *     npm run bench -- survive disk|damage [--count 20] [--seed 1]
+ *     npm run bench -- survive ranks [--count 50] [--seed 1]
  *     npm run bench -- survive soak [--count 20000]
  */
 import { parseArgs } from 'node:util';
@@ -13,6 +14,7 @@ import type { Trials } from './small-run.js';
 import { inFreshFolder } from './small-run.js';
 import { lostOutput } from './output.js';
 import { powerCuts } from './power.js';
+import { killedRanks } from './ranks.js';
 import { soak } from './soak.js';
 import { killsInWrites } from './steps.js';
 import { twoAtOnce } from './two.js';
@@ -32,6 +34,7 @@ const benchmarks: Record<string, { count: number; run: (count: number, seed: num
   steps: { count: 100, run: inTrials(killsInWrites) },
   disk: { count: 20, run: inTrials(fullDisks) },
   damage: { count: 20, run: inTrials(damagedCheckpoints) },
+  ranks: { count: 50, run: inTrials(killedRanks) },
   soak: { count: 20_000, run: soak },
 };
 
