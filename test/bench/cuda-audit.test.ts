@@ -9,6 +9,7 @@ import {
   buildTrainingModel,
   buildTrainLoop,
 } from '../../src/graph/artifacts/artifacts.js';
+import { buildRankModel, rankModels } from '../../src/graph/artifacts/ranks.js';
 import { buildNearestCenterModel } from '../../src/graph/artifacts/nearest-center.js';
 import { buildRelevanceModel } from '../../src/graph/artifacts/relevance.js';
 import { buildRetrievalModel } from '../../src/graph/artifacts/retrieval.js';
@@ -73,6 +74,8 @@ describe('CUDA has a kernel for every node', () => {
       buildTrainLoop({ ...options, optimizer: 'adam' }),
       buildTrainLoop({ ...options, deterministic: true }),
       buildTrainLoop({ ...options, microBatch: 30 }),
+      ...rankModels.map((model) => buildRankModel(model, options, 4)),
+      ...rankModels.map((model) => buildRankModel(model, { ...options, precision: 'fp16', microBatch: 8 }, 4)),
       buildTrainLoop({ ...options, microBatch: 30, precision: 'fp16' }),
       buildTrainingModel(options),
       buildOptimizerModel({ ...options, optimizer: 'adam' }),

@@ -51,14 +51,16 @@ async function trainInView(options: RunOptions, view: TrainView): Promise<number
 }
 
 export async function train(given: TrainOptions, { quiet, json, plan }: OptionValues<typeof output>): Promise<void> {
-  if (!plan && (given.ranks ?? 1) > 1 && !isRank()) {
+  const { ranks = 1, device = 'cpu', deviceId = 0 } = given;
+  const isAlone = ranks > 1 && !isRank();
+  if (isAlone && !plan) {
     // What each of them would say.
-    const { device = 'cpu', deviceId = 0 } = given;
     requireProvider({ device, deviceId, threads: 1 });
-    process.exitCode = await startRanks(given.ranks!);
+    process.exitCode = await startRanks(ranks);
     return;
   }
-  const { options, notes } = await prepareTraining(given);
+  const { options, notes } = await prepareTraining(isAlone ? { ...given, ranks: undefined } : given);
+  if (isAlone) notes.push(`this is the plan of one process; ${ranks} ranks share each batch`);
   if (plan) {
     const onEvent = (event: TrainEvent) => {
       if (event.kind === 'check-progress')

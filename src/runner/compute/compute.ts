@@ -199,6 +199,8 @@ export class Compute {
 
   /** What ONNX Runtime has thrown, as an error that says where it comes from. */
   private async explained(error: unknown, graph: GraphName): Promise<Error> {
+    // Of the ranks: it is told already.
+    if (error instanceof UserError) return error;
     const { definitions, facts } = await this.modules;
     const build = builders[graph] as ((options: unknown, definitions: Definitions) => unknown) | undefined;
     const again = () => void build?.(this.built.get(graph), definitions);
