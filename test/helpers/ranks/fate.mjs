@@ -13,6 +13,7 @@ const fates = {
   },
   'is killed': () => process.kill(process.pid, 'SIGKILL'),
   'is stopped': () => process.kill(process.pid, 'SIGSTOP'),
+  'is stopped while the others compute': () => process.kill(process.pid, 'SIGSTOP'),
   'is in another world': () => undefined,
 };
 if (fate === 'is in another world') {
@@ -30,6 +31,9 @@ try {
       console.log('fate');
       fates[fate]();
     }
+    // As a native call does, which nothing interrupts.
+    if (call === 30 && fate.endsWith('the others compute'))
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     await setTimeout(5);
   }
 } catch (error) {

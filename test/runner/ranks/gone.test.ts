@@ -22,6 +22,11 @@ const fates: [fate: string, who: number, line: RegExp][] = [
   ['is stopped', 1, new RegExp(`UserError: rank 1 on ${host} has not been heard of for 3 s`)],
   ['is stopped', 0, new RegExp(`UserError: rank 0 on ${host} has not been heard of for 3 s`)],
   [
+    'is stopped while the others compute',
+    1,
+    new RegExp(`dws: rank [02] on ${host}: rank 1 on ${host} has not been heard of for 3 s`),
+  ],
+  [
     'computes without an end',
     2,
     new RegExp(
