@@ -48,7 +48,7 @@ export interface Ended {
 
 export interface Ranks {
   size: number;
-  program: 'collectives' | 'fate' | 'signals';
+  program: 'codes' | 'collectives' | 'fate' | 'in-a-thread' | 'signals';
   args: readonly string[];
   /** Called once, when the output first has this line. */
   at?: { line: RegExp; then: (launcher: ChildProcess) => void };

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { constants } from 'node:os';
 import { UserError } from '../base/errors.js';
+import { exitCodes } from './exit-codes.js';
 import { installMpi, onPath } from './mpirun.js';
 import { placeOfProcess } from './place.js';
 import { signalRanks } from './signal-ranks.js';
@@ -10,6 +11,8 @@ import { signalRanks } from './signal-ranks.js';
 interface Starter {
   /** The variable that its ranks have. */
   rank: 'OMPI_COMM_WORLD_RANK' | 'PMI_RANK';
+  /** Whether its exit code is that of the first rank that has failed. */
+  tellsFirst: boolean;
   /** In what `mpirun --version` says. */
   version: RegExp;
   /** On this machine, also where a batch system has lent more; as many as asked for; every rank on all cores, which its threads share out. */
@@ -21,6 +24,7 @@ interface Starter {
 const starters: readonly Starter[] = [
   {
     rank: 'OMPI_COMM_WORLD_RANK',
+    tellsFirst: true,
     version: /Open MPI|OpenRTE|PRRTE/,
     args: (size) => ['--host', `localhost:${size}`, '--oversubscribe', '--bind-to', 'none', '-n', String(size)],
     // By which other machines are reached. None is, but Open MPI 4 does not start where neither ssh nor what is named here is installed.
@@ -29,6 +33,7 @@ const starters: readonly Starter[] = [
   },
   {
     rank: 'PMI_RANK',
+    tellsFirst: false,
     version: /HYDRA|Intel\(R\) MPI/,
     args: (size) => ['-launcher', 'fork', '-hosts', 'localhost', '-n', String(size)],
     env: {},
@@ -54,8 +59,10 @@ function findStarter(env: NodeJS.ProcessEnv): Starter & { file: string } {
 }
 
 /** A script is run by this Node.js, with its options. */
-const commandOf = (program: string): string[] =>
-  /\.[cm]?[jt]s$/.test(realpathSync(program)) ? [process.execPath, ...process.execArgv, program] : [program];
+const commandOf = (program: string, nodeArgs: readonly string[]): string[] =>
+  /\.[cm]?[jt]s$/.test(realpathSync(program))
+    ? [process.execPath, ...process.execArgv, ...nodeArgs, program]
+    : [program];
 
 const passedOn = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -84,8 +91,9 @@ export async function launchRanks(options: {
     );
   }
   const starter = findStarter(env);
-  const child = spawn(starter.file, [...starter.args(size), ...commandOf(program), ...args], {
-    env: { ...env, ...starter.env, ...(process.getuid?.() === 0 && starter.rootEnv) },
+  const codes = await exitCodes();
+  const child = spawn(starter.file, [...starter.args(size), ...commandOf(program, codes.nodeArgs), ...args], {
+    env: { ...env, ...starter.env, ...codes.env, ...(process.getuid?.() === 0 && starter.rootEnv) },
     stdio: ['ignore', 'inherit', 'inherit'],
     detached: true,
   });
@@ -94,11 +102,13 @@ export async function launchRanks(options: {
   };
   for (const signal of passedOn) process.on(signal, pass);
   try {
-    return await new Promise<number>((resolve, reject) => {
+    const code = await new Promise<number>((resolve, reject) => {
       child.on('error', (error) => reject(new UserError(`${starter.file} can't be started: ${error.message}`)));
       child.on('close', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]));
     });
+    return starter.tellsFirst ? code : ((await codes.first()) ?? code);
   } finally {
     for (const signal of passedOn) process.off(signal, pass);
+    await codes.remove();
   }
 }

@@ -12,6 +12,9 @@ const moving = 0.02;
 /** The longest time between two looks that counts: a process that was stopped itself has not waited. */
 const longestGap = 1000;
 
+/** Of the timeout: the watch, which knows more of a rank that is stopped, is to speak first. */
+const patience = 1.25;
+
 export interface Call {
   what: string;
   number: number;
@@ -19,7 +22,7 @@ export interface Call {
 
 function tooLong({ what, number }: Call, watch: Watch): string {
   const missing = watch.missing(number);
-  const waited = `waited ${watch.timeoutSeconds} s in ${what} (call ${number})`;
+  const waited = `waited more than ${watch.timeoutSeconds} s in ${what} (call ${number})`;
   if (!missing)
     return `${waited} for the ranks to meet; look at those that say nothing, and at the network between the machines`;
   return missing.length > 0
@@ -40,7 +43,7 @@ export async function untilDone(mpi: Mpi, watch: Watch, call: Call): Promise<voi
     idle = now - begin > moving ? 0 : idle + now - last;
     last = now;
     if (watch.gone !== undefined) throw new UserError(watch.gone);
-    if (waited > watch.timeoutSeconds * 1000) {
+    if (waited > watch.timeoutSeconds * 1000 * patience) {
       const why = tooLong(call, watch);
       watch.fail(why);
       throw new UserError(why);

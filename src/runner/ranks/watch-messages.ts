@@ -99,7 +99,7 @@ export class Silence {
   /** Whether it has been too long. */
   tick(): boolean {
     this.ticks++;
-    return this.ticks > this.most;
+    return this.ticks >= this.most;
   }
 }
 

@@ -14,8 +14,8 @@ const start = workerData as WatchStart;
 const port = parentPort!;
 const tell = (message: FromWatcher): void => port.postMessage(message);
 
-/** What is left to a thread that has been told of an end, or is in a call without one: half of the time, so that all is over within twice. */
-const graceMs = start.timeoutSeconds * 500;
+/** Left to a thread that has been told of an end, milliseconds: mpirun takes a second more, and all is to be over within twice the timeout. */
+const graceMs = start.timeoutSeconds * 300;
 const stderr = 2;
 
 function started(what: string): { what: string; silence: Silence } {

@@ -13,10 +13,13 @@ const fates = {
   },
   'is killed': () => process.kill(process.pid, 'SIGKILL'),
   'is stopped': () => process.kill(process.pid, 'SIGSTOP'),
-  'says it is another world': () => undefined,
+  'is stopped while the others compute': () => process.kill(process.pid, 'SIGSTOP'),
+  'is in another world': () => undefined,
 };
-if (fate === 'says it is another world') {
-  for (const name of ['OMPI_COMM_WORLD_SIZE', 'PMI_SIZE']) if (process.env[name]) process.env[name] = '5';
+if (fate === 'is in another world') {
+  // Open MPI does not read the one, and MPICH is by itself without the other.
+  if (process.env.OMPI_COMM_WORLD_SIZE) process.env.OMPI_COMM_WORLD_SIZE = '5';
+  delete process.env.PMI_FD;
 }
 try {
   const talk = await openMpi({ timeoutSeconds: Number(timeoutSeconds) });
@@ -28,6 +31,9 @@ try {
       console.log('fate');
       fates[fate]();
     }
+    // As a native call does, which nothing interrupts.
+    if (call === 30 && fate.endsWith('the others compute'))
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     await setTimeout(5);
   }
 } catch (error) {

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Ranks } from '../../helpers/mpirun.js';
 import { mpiRuns, runRanks } from '../../helpers/mpirun.js';
 import { valuesOf } from '../../helpers/ranks/values.mjs';
 
@@ -34,10 +35,14 @@ const upTo = (size: number) => Array.from({ length: size }, (_, rank) => rank);
 const lengths = [1, 1000, 3_000_001];
 
 describe.each(mpiRuns)('ranks of $title', (mpi) => {
-  async function collectives(size: number, of: readonly number[], limits?: object): Promise<Got[]> {
+  async function collectives(
+    size: number,
+    of: readonly number[],
+    { limits, program = 'collectives' }: { limits?: object; program?: Ranks['program'] } = {},
+  ): Promise<Got[]> {
     const own = await mkdtemp(path.join(folder, 'run-'));
     const args = [own, of.join(','), ...(limits ? [JSON.stringify(limits)] : [])];
-    const { code, stderr } = await runRanks(mpi, own, { size, program: 'collectives', args });
+    const { code, stderr } = await runRanks(mpi, own, { size, program, args });
     expect(stderr).toBe('');
     expect(code).toBe(0);
     const read = async (rank: number) => JSON.parse(await readFile(path.join(own, `${rank}.json`), 'utf8')) as Got;
@@ -70,10 +75,14 @@ describe.each(mpiRuns)('ranks of $title', (mpi) => {
 
   it.skipIf(!mpi.program)('come out the same in pieces, of arrays that one call of MPI does not take', async () => {
     const few = [1, 2, 3, 4, 5, 7, 8, 9, 24, 103];
-    const got = await collectives(3, few, { most: 40, whole: 2, piece: 8 });
+    const got = await collectives(3, few, { limits: { most: 40, whole: 2, piece: 8 } });
     expectWhatHolds(3, got);
     for (const { hashes } of got) {
       expect(hashes).toEqual(Object.fromEntries(few.map((length) => [length, sumOf(3, length)])));
     }
+  });
+  it.skipIf(!mpi.program)('speak as well from a thread, and end with it', async () => {
+    const got = await collectives(2, [1000], { program: 'in-a-thread' });
+    expectWhatHolds(2, got);
   });
 });
