@@ -1,10 +1,21 @@
 /** A command as several processes, its ranks: the first one tells what all have to tell. */
+import { setTimeout } from 'node:timers/promises';
 import { placeOfProcess } from '../runner/ranks/place.js';
 
 export const isRank = (): boolean => placeOfProcess(process.env) !== undefined;
 
 /** Whether this is a rank beside the first. */
 export const isAside = (): boolean => (placeOfProcess(process.env)?.rank ?? 0) > 0;
+
+/** How long the first rank has to say what it has met: mpirun ends the others then. */
+const headStart = 2000;
+
+/** Before a rank beside the first fails with what all of them may have met, which is to be said once. */
+export const afterFirstRank = async (): Promise<void> => {
+  if (!isAside()) return;
+  process.once('SIGTERM', () => process.exit(1));
+  await setTimeout(headStart);
+};
 
 /** Starts this very command again, as ranks that know of each other. @returns the exit code */
 export async function startRanks(size: number): Promise<number> {

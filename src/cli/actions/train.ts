@@ -13,7 +13,7 @@ import { onInterrupt } from '../interrupt.js';
 import { outputIsAside } from '../output.js';
 import type { OptionValues } from '../options.js';
 import { lacksRoom, planText } from '../plan-report.js';
-import { isAside, isRank, startRanks } from '../ranks.js';
+import { afterFirstRank, isAside, isRank, startRanks } from '../ranks.js';
 import { terminal } from '../terminal.js';
 import type { output } from '../train-options.js';
 import type { TrainView } from '../train-view.js';
@@ -44,6 +44,7 @@ async function trainInView(options: RunOptions, view: TrainView): Promise<number
   } catch (error) {
     if (interrupt.signal.aborted && error === interrupt.signal.reason) return stopped();
     view.fail(error);
+    await afterFirstRank();
     throw error;
   } finally {
     interrupt.release();

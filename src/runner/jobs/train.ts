@@ -1,7 +1,5 @@
 /** A training as `dws train` runs it: recorded, and with `tensorboard` shown there. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { inTemporaryFolder } from '../base/temporary-folder.js';
 import type { RunOptions } from '../options/run-options.js';
 import type { TrainOptions } from '../options/train-options.js';
 import { openAdviser } from './advice.js';
@@ -21,14 +19,10 @@ export const trainPrepared = (options: RunOptions, hooks: TrainHooks = {}): Prom
 
 /** A rank beside the first, which tells, records and keeps everything: what this one writes is gone at the end. */
 async function trainAlong(options: RunOptions, { signal }: TrainHooks): Promise<TrainResult> {
-  const out = await mkdtemp(path.join(tmpdir(), 'dws-rank-'));
   // A rollback goes to the last checkpoint, of which every rank has its own.
   const checkpointEvery = options.nanPolicy === 'rollback' ? options.checkpointEvery : undefined;
-  try {
-    return await runTraining({ ...options, out, keep: 0, checkpointEvery, tensorboard: false }, heard({ signal }), []);
-  } finally {
-    await rm(out, { recursive: true, force: true });
-  }
+  const own = { ...options, keep: 0, checkpointEvery, tensorboard: false };
+  return inTemporaryFolder('dws-rank', (out) => runTraining({ ...own, out }, heard({ signal }), []));
 }
 
 /**

@@ -26,7 +26,16 @@ const starters: readonly Starter[] = [
     rank: 'OMPI_COMM_WORLD_RANK',
     tellsFirst: true,
     version: /Open MPI|OpenRTE|PRRTE/,
-    args: (size) => ['--host', `localhost:${size}`, '--oversubscribe', '--bind-to', 'none', '-n', String(size)],
+    args: (size) => [
+      '--quiet',
+      '--host',
+      `localhost:${size}`,
+      '--oversubscribe',
+      '--bind-to',
+      'none',
+      '-n',
+      String(size),
+    ],
     // By which other machines are reached. None is, but Open MPI 4 does not start where neither ssh nor what is named here is installed.
     env: { OMPI_MCA_plm_rsh_agent: process.execPath },
     rootEnv: { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },

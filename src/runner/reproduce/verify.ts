@@ -1,11 +1,8 @@
 /** Repeats a run and tells whether every bit comes out again. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
 import { DivergedError } from '../training/diverged.js';
-import { fileError } from '../base/files.js';
 import { requireFreshFolder } from '../checkpoints/fresh-folder.js';
+import { inTemporaryFolder } from '../base/temporary-folder.js';
 import { runTraining } from '../training/train.js';
 import type { RunHooks, TrainHooks } from '../training/events.js';
 import { heard } from '../training/events.js';
@@ -133,14 +130,7 @@ async function inFolder<T>(out: string | undefined, body: (folder: string) => Pr
     await requireFreshFolder(out, '');
     return body(out);
   }
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'dws-verify-')).catch((error: unknown) => {
-    throw fileError(`can't make a folder in ${os.tmpdir()}`, error);
-  });
-  try {
-    return await body(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  return inTemporaryFolder('dws-verify', body);
 }
 
 /**

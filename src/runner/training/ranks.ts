@@ -1,6 +1,7 @@
 /** A training among the ranks that share its batches, each with a copy of the state. */
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
+import { greatestDivisor } from '../../graph/onnx/types.js';
 import type { TrainingOptions } from '../../graph/options.js';
 import { UserError } from '../base/errors.js';
 import { packageJson } from '../base/package-json.js';
@@ -89,11 +90,14 @@ export async function joinRanks(thread: ComputeThread, { ranks, rankTimeout }: T
 }
 
 /** Images of a batch that this rank has. @throws UserError when the ranks can't have equal shares */
-export function shareOfBatch({ rank, size }: Ranks, { batchSize }: Pick<TrainingOptions, 'batchSize'>) {
+export function shareOfBatch(
+  { rank, size }: Ranks,
+  { batchSize, batchK }: Pick<TrainingOptions, 'batchSize' | 'batchK'>,
+) {
   if (batchSize % size !== 0) {
-    const above = Math.ceil(batchSize / size) * size;
+    const step = (size * batchK) / greatestDivisor(size, batchK);
     throw new UserError(
-      `--batch-size ${batchSize} can't be divided among ${size} ranks: give a multiple of ${size} that is one of --batch-k too, ${above} say.`,
+      `--batch-size ${batchSize} can't be divided among ${size} ranks: give a multiple of ${step}, ${Math.ceil(batchSize / step) * step} say.`,
     );
   }
   const count = batchSize / size;
