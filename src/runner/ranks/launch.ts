@@ -7,6 +7,7 @@ import { exitCodes } from './exit-codes.js';
 import { installMpi, onPath } from './mpirun.js';
 import { placeOfProcess } from './place.js';
 import { signalRanks } from './signal-ranks.js';
+import { launcherVariable } from './watch-messages.js';
 
 interface Starter {
   /** The variable that its ranks have. */
@@ -102,7 +103,13 @@ export async function launchRanks(options: {
   const starter = findStarter(env);
   const codes = await exitCodes();
   const child = spawn(starter.file, [...starter.args(size), ...commandOf(program, codes.nodeArgs), ...args], {
-    env: { ...env, ...starter.env, ...codes.env, ...(process.getuid?.() === 0 && starter.rootEnv) },
+    env: {
+      ...env,
+      ...starter.env,
+      ...codes.env,
+      [launcherVariable]: String(process.pid),
+      ...(process.getuid?.() === 0 && starter.rootEnv),
+    },
     stdio: ['ignore', 'inherit', 'inherit'],
     detached: true,
   });

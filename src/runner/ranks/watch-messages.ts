@@ -2,6 +2,9 @@
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 
+/** Has the id of the process that launches ranks, in theirs. */
+export const launcherVariable = 'DWS_RANKS_LAUNCHER';
+
 /** A rank as a person knows it. */
 export interface Named {
   rank: number;
@@ -40,6 +43,8 @@ export interface WatchStart {
   timeoutSeconds: number;
   /** Of all ranks' calls, the place of each its rank: written by the thread that trains, and of the others by the watcher. */
   calls: Int32Array<SharedArrayBuffer>;
+  /** The process that has started them with `launchRanks`, which mpirun outlives when it is killed. */
+  launcher: number | undefined;
   /** Whether all ranks are on this machine. */
   local: boolean;
 }

@@ -5,7 +5,7 @@ import { UserError } from '../base/errors.js';
 import { workerFile } from '../base/worker-file.js';
 import type { Place } from './place.js';
 import type { FromWatcher, Meeting, ToWatcher, WatchStart } from './watch-messages.js';
-import { nameOf } from './watch-messages.js';
+import { launcherVariable, nameOf } from './watch-messages.js';
 
 type Told = { [Tell in FromWatcher['tell']]?: Extract<FromWatcher, { tell: Tell }> };
 
@@ -24,7 +24,9 @@ export class Watch {
     const { rank, size, localSize } = place;
     this.calls = new Int32Array(new SharedArrayBuffer(size * Int32Array.BYTES_PER_ELEMENT));
     const host = os.hostname();
-    const workerData: WatchStart = { rank, size, host, timeoutSeconds, calls: this.calls, local: localSize === size };
+    const launcher = Number(process.env[launcherVariable]) || undefined;
+    const local = localSize === size;
+    const workerData: WatchStart = { rank, size, host, timeoutSeconds, calls: this.calls, launcher, local };
     this.worker = new Worker(workerFile('ranks/watcher'), { workerData });
     this.worker.on('message', (message: FromWatcher) => {
       Object.assign(this.told, { [message.tell]: message });

@@ -34,6 +34,14 @@ function kill(why: string): void {
   }
 }
 
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 const events: WatchEvents = {
   all: (hosts) => tell({ tell: 'all', hosts }),
   gone(why) {
@@ -74,6 +82,8 @@ port.on('message', (message: ToWatcher) => (does[message.do] as (message: ToWatc
 setInterval(
   () => {
     if (!gone) watched?.tick();
+    if (start.launcher !== undefined && !isThere(start.launcher))
+      events.gone('what has started the ranks has been killed');
     if (expected?.silence.tick()) kill(`${expected.what} has not ended within ${start.timeoutSeconds} s`);
   },
   (start.timeoutSeconds * 1000) / ticksOfTimeout,

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
@@ -60,6 +61,15 @@ describe.each(mpiRuns)('of three ranks of $title', (mpi) => {
       expect(pids.filter(isThere)).toEqual([]);
     },
   );
+
+  it.skipIf(!mpi.program)('none outlives the launcher, though mpirun does', async () => {
+    const at = { line: /(^pid \d+$[^]*){3}/m, then: (launcher: ChildProcess) => launcher.kill('SIGKILL') };
+    const args = ['-1', 'throws', String(timeoutSeconds)];
+    const within = 2 * timeoutSeconds * 1000;
+    const ended = await runRanks(mpi, folder, { size: 3, program: 'fate', args, at, within });
+    expect(ended.stderr).toContain('UserError: what has started the ranks has been killed');
+    expect(ended).toMatchObject({ late: false });
+  });
 
   it.skipIf(!mpi.program)('each refuses a world of another size than it was started in', async () => {
     const args = ['0', 'is in another world', String(timeoutSeconds)];

@@ -15,7 +15,7 @@ class End {
 
   constructor(rank: number, size: number) {
     const calls = new Int32Array(new SharedArrayBuffer(size * Int32Array.BYTES_PER_ELEMENT));
-    this.start = { rank, size, host: `host-${rank}`, timeoutSeconds: 60, calls, local: true };
+    this.start = { rank, size, host: `host-${rank}`, timeoutSeconds: 60, calls, launcher: undefined, local: true };
   }
 
   readonly events = {
