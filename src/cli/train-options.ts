@@ -50,11 +50,10 @@ const run = {
   ),
   tensorboard: toggle("write TensorBoard's event files into --out"),
   ranks: optional('n', 'processes that share each batch, started by mpirun on this machine', integer({ min: 1 })),
-  rankTimeout: withDefault(
+  rankTimeout: optional(
     'seconds',
-    'after which a rank that is not heard of ends all of them',
+    'after which a rank that is not heard of ends all of them (default: 300)',
     number({ above: 0 }),
-    runDefaults.rankTimeout,
   ),
   stepsPerRun: optional('n', 'steps a call of ONNX Runtime (default: about a second of them)', integer({ min: 1 })),
 };

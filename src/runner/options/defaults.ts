@@ -89,7 +89,7 @@ export const runDefaults = {
   tensorboard: false,
   stepsPerRun: undefined,
   ranks: undefined,
-  rankTimeout: 300,
+  rankTimeout: undefined,
 
   ...device,
 } satisfies { [Key in Exclude<keyof RunOptions, 'dataPath'>]-?: RunOptions[Key] | undefined };

@@ -144,7 +144,7 @@ export interface TrainOptions extends Partial<RunOptions> {
   stepsPerRun?: number;
   /** Processes among which each batch is divided; they have been started by mpirun. Default: as many as have been. */
   ranks?: number;
-  /** Seconds after which a rank that is not heard of ends the training. Default: 300. */
+  /** Seconds after which a rank that is not heard of ends the training. Default: five minutes of them. */
   rankTimeout?: number;
   /** Steps between lines of progress on the command line. Default: 20. */
   printFreq?: number;

@@ -23,6 +23,9 @@ export interface Ranks {
   leave(): Promise<void>;
 }
 
+/** Seconds: reading all images, or an evaluation, may take one rank that much longer than another. */
+const defaultTimeout = 300;
+
 /** A training by itself. */
 const alone: Ranks = {
   ...{ rank: 0, size: 1 },
@@ -70,7 +73,7 @@ function requireSameFacts(names: readonly string[], rows: readonly Float32Array[
  */
 export async function joinRanks(thread: ComputeThread, { ranks, rankTimeout }: TrainingPlan['ranks']): Promise<Ranks> {
   if (ranks === undefined || ranks === 1) return alone;
-  const { rank, size } = await thread.joinRanks(rankTimeout!);
+  const { rank, size } = await thread.joinRanks(rankTimeout ?? defaultTimeout);
   const gathered = async (mine: Float32Array<ArrayBuffer>): Promise<Float32Array[]> => {
     const all = await thread.gather(mine);
     return Array.from({ length: size }, (_, i) => all.subarray(i * mine.length, (i + 1) * mine.length));
