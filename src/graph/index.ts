@@ -74,6 +74,10 @@ export type { Declarations, OptionDeclaration, OptionValue, PartName, ValuesOf }
 export { valuesOf } from './declarations.js';
 
 // The step, and the models that are made of it.
+export type { Pieces } from './step/micro-batches.js';
+export type { LossStepInputs } from './step/on-embeddings.js';
+export type { NetworkParts } from './step/passes.js';
+export type { Piece } from './step/piece.js';
 export type { StepInputs, StepOutputs, StepParts } from './step/step.js';
 export { trainingStep } from './step/step.js';
 export type { State } from './step/loop.js';
