@@ -3,7 +3,7 @@ import { sizeText } from '../runner/base/size-text.js';
 import type { ModuleSources } from '../runner/modules/kinds.js';
 import { partLabel } from '../runner/modules/kinds.js';
 import type { TrainEvent, TrainResult } from '../runner/training/events.js';
-import { count, counted, duration, evalStages, placeText, recallTable, splitsText } from './format.js';
+import { batchText, count, counted, duration, evalStages, placeText, recallTable, splitsText } from './format.js';
 import type { Terminal } from './terminal.js';
 import { TimeLeft } from './time-left.js';
 
@@ -102,14 +102,26 @@ export class TrainProgress {
     'download-progress': ({ file, done, total }) => {
       this.enter(`downloading ${file}`, done, total, sizeText);
     },
-    start: ({ val, stepsPerEpoch, epochs, paramCount, device, precision, resumedFrom, best, before, ...train }) => {
+    start: ({
+      val,
+      stepsPerEpoch,
+      epochs,
+      paramCount,
+      device,
+      precision,
+      microBatch,
+      resumedFrom,
+      best,
+      before,
+      ...train
+    }) => {
       const { model, modules, imageSize, batchSize, out } = this.options;
       this.print(
         `network  ${partLabel(model, modules?.backbone)} at ${imageSize} px, ${count(paramCount)} parameters, ${placeText({ device, precision })}`,
       );
       this.print(`data     ${splitsText(train, val)}`);
       this.print(
-        `plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchSize} images, drawn at random`,
+        `plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchText({ batchSize, microBatch })}, drawn at random`,
       );
       this.print(`output   ${out}`);
       this.line = ['starting'];

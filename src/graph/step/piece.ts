@@ -1,6 +1,7 @@
 /** Some consecutive images of a batch: what is embedded at a time where the batch is larger than memory. */
 import type { GraphBuilder } from '../builder/builder.js';
 import type { Value } from '../onnx/nodes.js';
+import type { TrainingOptions } from '../options.js';
 
 export interface Piece {
   /** Images in it. */
@@ -12,6 +13,16 @@ export interface Piece {
 }
 
 const range = (first: number, length: number): number[] => Array.from({ length }, (_, i) => first + i);
+
+/** `microBatch` where it is less than the batch. */
+export const piecesOf = ({
+  batchSize,
+  microBatch = batchSize,
+}: Pick<TrainingOptions, 'batchSize' | 'microBatch'>): { microBatch?: number } =>
+  microBatch < batchSize ? { microBatch } : {};
+
+/** Images of the last piece, which is the smallest. */
+export const lastPieceSize = (batchSize: number, size: number): number => batchSize % size || size;
 
 /** @param index which of the pieces, all of `size`; an int64 scalar, or a number */
 export function pieceOf(batchSize: number, size: number, index: Value | number): Piece {

@@ -43,6 +43,7 @@ import { changedOptions, otherImages, recordedOptions } from './resume.js';
 import type { TrainingPlan } from '../options/plan.js';
 import type { Recall } from '../evaluation/retrieval-metrics.js';
 import type { RunHooks } from './events.js';
+import { toldBefore } from './told-before.js';
 import { recordedUntrained } from './untrained.js';
 
 /** Steps done, where a training stands or begins. */
@@ -227,16 +228,7 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   planBatches(listed.train, plan.batches);
   const training = withClasses(plan.graph, listed.train);
   const note = (message: string) => hooks.onEvent({ kind: 'note', message });
-  if (training.precision === 'fp16' && training.provider === 'cpu')
-    note(
-      "--precision fp16 on the CPU goes through float32: it is slower than --precision fp32, and for trying out what a GPU's will do",
-    );
-  const { microBatch, batchSize, freezeBn } = training;
-  if (microBatch !== undefined && microBatch < batchSize && !freezeBn && layout.bufferCount > 0)
-    note(
-      `batch normalization takes the statistics of --micro-batch ${microBatch} images at a time, not of all ${batchSize}, and renews the running ones by their mean; ` +
-        'with --freeze-bn the numbers are those of the whole batch',
-    );
+  toldBefore(training, layout).forEach(note);
   const newFolders = missingFolders(output.out);
   const lock = await lockRun(output.out, output.savePrefix, { onWaiting: note, signal: hooks.signal });
   closers.push(async () => {
