@@ -48,8 +48,17 @@ describe('a training in pieces', () => {
 
   it('refuses pieces that are larger than the batch', async () => {
     await expect(trainSmall({ ...run('larger'), microBatch: 5 })).rejects.toThrow(
-      '--micro-batch 5 is above --batch-size 4: it is how many images of a batch go through the network at a time. Give 4 or less, or leave it out.',
+      '--micro-batch 5 is above --batch-size 4: it is how many images of a batch go through the network at a time. Give --micro-batch 4 for the whole batch at once, or less.',
     );
+  });
+
+  it('of a run that goes on are said to be too large for its new batch with what helps there', async () => {
+    const larger = { ...run('shrunk'), batchSize: 8, microBatch: 6, batchNum: 1 };
+    await trainSmall({ ...larger, epochs: 1 });
+    const smaller = { ...larger, batchSize: 4, microBatch: undefined, epochs: 2, resume: checkpointOf('shrunk') };
+    const said = 'Give --micro-batch 4 for the whole batch at once';
+    await expect(trainSmall(smaller)).rejects.toThrow(said);
+    await trainSmall({ ...smaller, microBatch: 4 });
   });
 
   it('tells a program how many images at a time, where that is not all', async () => {
