@@ -12,6 +12,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   fuzz: async () => (await import('./fuzz/main.js')).benchFuzz,
   install: async () => (await import('./install/main.js')).benchInstall,
   many: async () => (await import('./many/main.js')).benchMany,
+  'micro-batches': async () => (await import('./micro-batches/main.js')).benchMicroBatches,
   models: async () => (await import('./models/main.js')).benchModels,
   modules: async () => (await import('./modules/main.js')).benchModules,
   pack: async () => (await import('./pack/main.js')).benchPack,

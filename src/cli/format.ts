@@ -20,6 +20,21 @@ export const splitsText = (train: UsedImages, val: UsedImages): string =>
 export const placeText = ({ device, precision }: { device: string; precision: Precision }): string =>
   `on ${device}${precision === 'fp16' ? ', in mixed precision (fp16)' : ''}`;
 
+/** 80 images, 20 at a time */
+export const batchText = ({
+  batchSize,
+  microBatch,
+  ranks = 1,
+}: {
+  batchSize: number;
+  microBatch?: number;
+  ranks?: number;
+}): string =>
+  [
+    `${counted(batchSize, 'image')}${ranks === 1 ? '' : ` on ${counted(ranks, 'rank')}`}`,
+    ...(microBatch === undefined || microBatch >= batchSize / ranks ? [] : [`${count(microBatch)} at a time`]),
+  ].join(', ');
+
 /** 0.0042 -> 4.2 ms, 12.3 -> 12.3 s, 75 -> 1:15, 3700 -> 1:01:40 */
 export function duration(seconds: number): string {
   if (seconds < 1) return `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;

@@ -2,7 +2,7 @@
 import { sizeText } from '../runner/base/size-text.js';
 import type { TrainingForecast } from '../runner/jobs/plan-training.js';
 import { printableName } from '../runner/base/printable-name.js';
-import { count, counted, duration, placeText, splitsText } from './format.js';
+import { batchText, count, counted, duration, placeText, splitsText } from './format.js';
 
 /** Not even one checkpoint can be written. */
 export const lacksRoom = ({ disk: { free, checkpoint } }: TrainingForecast): boolean =>
@@ -33,12 +33,12 @@ const shortage = ({ disk: { free, checkpoint, most } }: TrainingForecast): strin
 
 /** @param notes what there is to say of a checkpoint to go on from */
 export function planText(forecast: TrainingForecast, notes: readonly string[]): string {
-  const { model, imageSize, parameters, train, val, batchSize, epochs, stepsPerEpoch, advice } = forecast;
+  const { model, imageSize, parameters, train, val, epochs, stepsPerEpoch, advice } = forecast;
   const [time, ...more] = timeTexts(forecast);
   return [
     `network  ${model} at ${imageSize} px, ${count(parameters)} parameters, ${placeText(forecast)}`,
     `data     ${splitsText(train, val)}`,
-    `plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchSize} images`,
+    `plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchText(forecast)}`,
     `disk     ${diskText(forecast)}`,
     `time     ${time}`,
     ...more.map((line) => `         ${line}`),

@@ -3,7 +3,7 @@ import { sizeText } from '../runner/base/size-text.js';
 import type { ModuleSources } from '../runner/modules/kinds.js';
 import { partLabel } from '../runner/modules/kinds.js';
 import type { TrainEvent, TrainResult } from '../runner/training/events.js';
-import { count, counted, duration, evalStages, placeText, recallTable, splitsText } from './format.js';
+import { batchText, count, counted, duration, evalStages, placeText, recallTable, splitsText } from './format.js';
 import type { Terminal } from './terminal.js';
 import { TimeLeft } from './time-left.js';
 
@@ -21,7 +21,6 @@ export interface TrainProgressOptions {
   modules?: ModuleSources;
   imageSize: number;
   batchSize: number;
-  microBatch?: number;
   /** Processes that share a batch. */
   ranks?: number;
   epochs: number;
@@ -35,17 +34,6 @@ const shortNumber = (name: string, value: number): string =>
   name === 'pairs' || Number.isInteger(value) ? value.toFixed(0) : value.toPrecision(3);
 
 /** What there is to say of some steps; epochs and steps are counted from 1 for people. */
-/** How a batch goes through the network, where that is not at once. */
-function piecesText({
-  batchSize,
-  microBatch = batchSize,
-  ranks = 1,
-}: Pick<TrainProgressOptions, 'batchSize' | 'microBatch' | 'ranks'>) {
-  const share = batchSize / ranks;
-  const shared = ranks > 1 ? ` on ${ranks} ranks` : '';
-  return microBatch < share ? `${shared}, ${microBatch} at a time` : shared;
-}
-
 function stepsTexts(event: Steps, { batchSize, epochs }: TrainProgressOptions) {
   const { epoch, stepsDone, stepsPerEpoch, loss, statistics, stepSeconds, dataSeconds, gradientNorm, scaling } = event;
   return {
@@ -116,14 +104,26 @@ export class TrainProgress {
     'download-progress': ({ file, done, total }) => {
       this.enter(`downloading ${file}`, done, total, sizeText);
     },
-    start: ({ val, stepsPerEpoch, epochs, paramCount, device, precision, resumedFrom, best, before, ...train }) => {
-      const { model, modules, imageSize, batchSize, microBatch, ranks, out } = this.options;
+    start: ({
+      val,
+      stepsPerEpoch,
+      epochs,
+      paramCount,
+      device,
+      precision,
+      microBatch,
+      resumedFrom,
+      best,
+      before,
+      ...train
+    }) => {
+      const { model, modules, imageSize, batchSize, ranks, out } = this.options;
       this.print(
         `network  ${partLabel(model, modules?.backbone)} at ${imageSize} px, ${count(paramCount)} parameters, ${placeText({ device, precision })}`,
       );
       this.print(`data     ${splitsText(train, val)}`);
       this.print(
-        `plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchSize} images${piecesText({ batchSize, microBatch, ranks })}, drawn at random`,
+        `plan     ${counted(epochs, 'epoch')} of ${counted(stepsPerEpoch, 'step')} of ${batchText({ batchSize, microBatch, ranks })}, drawn at random`,
       );
       this.print(`output   ${out}`);
       this.line = ['starting'];

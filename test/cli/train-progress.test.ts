@@ -129,6 +129,13 @@ it('tells what of each split is used, and beside it what is left out', () => {
   );
 });
 
+it('tells how many images of a batch go through the network at a time, where that is not all', () => {
+  expect(printed([start])).toContain(` of ${options.batchSize} images, drawn at random\n`);
+  expect(printed([{ ...start, microBatch: 3 }])).toContain(
+    ` of ${options.batchSize} images, 3 at a time, drawn at random\n`,
+  );
+});
+
 it('knows after a resume what the network was before its training', () => {
   const text = printed([
     { ...start, resumedFrom, before: { 1: 0.846 }, best: { step: 100, recall: 0.7 } },

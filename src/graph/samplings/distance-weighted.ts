@@ -72,6 +72,41 @@ function rescale(g: GraphBuilder, logWeights: Value): Value {
   return g.op('Div', [g.op('Sub', [logWeights, low]), span]);
 }
 
+/** How many of each row of `cdf` [n, m], which ascends, are at or below each of its row of `uniforms` [n, draws]; as many as all at most m - 1. */
+type Below = (g: GraphBuilder, cdf: Value, uniforms: Value) => Value;
+
+/** By comparing all with all, [n, draws, m]. */
+const countBelow: Below = (g, cdf, uniforms) => {
+  const [n, draws] = uniforms.shape as [number, number];
+  const m = cdf.shape[1] as number;
+  const cells = g.op('Reshape', [cdf, g.ints([n, 1, m])]);
+  const passed = g.op('LessOrEqual', [cells, g.op('Reshape', [uniforms, g.ints([n, draws, 1])])]);
+  const index = g.op('ReduceSum', [g.op('Cast', [passed], { to: 'float32' }), g.ints([2])], { keepdims: 0 });
+  return g.op('Cast', [g.op('Min', [index, g.scalar(m - 1)])], { to: 'int32' });
+};
+
+/** By bisection, [n, draws] a round: sums of weights from 0 on ascend, rounded as well. */
+const searchBelow: Below = (g, cdf, uniforms) => {
+  const m = cdf.shape[1] as number;
+  const int = (value: number) => g.scalar(value, 'int32');
+  const rounds = Math.ceil(Math.log2(m));
+  const none = g.op('Expand', [int(0), g.ints(uniforms.shape as number[])]);
+  const { carried } = g.loop(
+    g.scalar(rounds, 'int64'),
+    [none, int(2 ** (rounds - 1))],
+    (inner, _round, [found, stride]) => {
+      const further = inner.op('Add', [found!, stride!]);
+      const last = inner.op('Min', [inner.op('Sub', [further, int(1)]), int(m - 1)]);
+      const isBelow = inner.op('LessOrEqual', [inner.op('GatherElements', [cdf, last], { axis: 1 }), uniforms]);
+      const isThere = inner.op('Less', [further, int(m)]);
+      const next = inner.op('Where', [inner.op('And', [isBelow, isThere]), further, found!]);
+      return { carried: [next, inner.op('Div', [stride!, int(2)])], collected: [] };
+    },
+    rounds,
+  );
+  return carried[0]!;
+};
+
 /**
  * Draws negatives by the inverse of the cumulative distribution: the first index whose cumulative weight exceeds u.
  *
@@ -80,14 +115,11 @@ function rescale(g: GraphBuilder, logWeights: Value): Value {
  * @returns int32 [n, draws], indices into the reference
  */
 export function sampleNegatives(g: GraphBuilder, weights: Value, uniforms: Value): Value {
-  const [n, draws] = uniforms.shape as [number, number];
-  const m = weights.shape[1] as number;
+  const [n, m] = weights.shape as [number, number];
   const cumulative = g.op('CumSum', [weights, g.scalar(1, 'int64')]);
   const total = g.op('Slice', [cumulative, g.ints([m - 1]), g.ints([m]), g.ints([1])]);
-  const cdf = g.op('Reshape', [g.op('Div', [cumulative, total]), g.ints([n, 1, m])]);
-  const passed = g.op('LessOrEqual', [cdf, g.op('Reshape', [uniforms, g.ints([n, draws, 1])])]);
-  const index = g.op('ReduceSum', [g.op('Cast', [passed], { to: 'float32' }), g.ints([2])], { keepdims: 0 });
-  return g.op('Cast', [g.op('Min', [index, g.scalar(m - 1)])], { to: 'int32' });
+  const cdf = g.op('Div', [cumulative, total]);
+  return (isComputed(g, n * m) ? searchBelow : countBelow)(g, cdf, uniforms);
 }
 
 /** Each row of the batch with each of its class mates, and a negative for each of them. */

@@ -32,6 +32,8 @@ export interface NetworkLayout {
   bodyCount: number;
   /** Elements that dropout decides on, for one image. */
   dropoutCount: number;
+  /** Values of an image that batch normalization takes a statistic of, in the layer that has the fewest; absent where there is none. */
+  fewestNormalized?: number;
 }
 
 /** A tensor by its name, as checkpoints list it. */

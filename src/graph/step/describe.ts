@@ -46,6 +46,17 @@ class Recorder implements ParameterSource {
   }
 }
 
+/** Notes besides what a network normalizes. */
+class DescribingLayers extends TrainingLayers {
+  fewestNormalized?: number;
+
+  override batchNorm2d(name: string, x: Value, epsilon?: number): Value {
+    const [, , height, width] = x.shape as [number, number, number, number];
+    this.fewestNormalized = Math.min(this.fewestNormalized ?? Infinity, height * width);
+    return super.batchNorm2d(name, x, epsilon);
+  }
+}
+
 const totalCount = (specs: readonly TensorSpec[]): number => specs.reduce((n, { shape }) => n + elementCount(shape), 0);
 
 /** How many parameters stand in front of a layer. @throws Error when there is no such layer */
@@ -70,9 +81,10 @@ export function describeNetwork(network: NetworkOptions, definitions: Definition
     dropoutCount += elementCount(x.shape as number[]);
     return x;
   };
-  const layers = new TrainingLayers(g, recorder, { provider: 'cpu', batchNorm: 'running', dropout });
+  const layers = new DescribingLayers(g, recorder, { provider: 'cpu', batchNorm: 'running', dropout });
   embed(g, layers, images, network, backbone);
   const { params, buffers } = recorder;
+  const { fewestNormalized } = layers;
   return {
     params,
     buffers,
@@ -80,6 +92,7 @@ export function describeNetwork(network: NetworkOptions, definitions: Definition
     bufferCount: totalCount(buffers),
     bodyCount: totalCount(params.slice(0, countBefore(params, backbone.lastLayer))),
     dropoutCount,
+    ...(fewestNormalized !== undefined && { fewestNormalized }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Some consecutive images of a batch: what is embedded at a time where the batch is larger than memory. */
 import type { GraphBuilder } from '../builder/builder.js';
 import type { Value } from '../onnx/nodes.js';
+import type { TrainingOptions } from '../options.js';
 
 export interface Piece {
   /** Images in it. */
@@ -20,7 +21,17 @@ const placedAt = (size: number, batchSize: number, places: Piece['places']): Pie
   rows: (g, x, axis = 0) => g.op('Gather', [x, places(g)], { axis }),
 });
 
-/** @param index which of the pieces, all of `size`; an int64 scalar, or a number, of which the last piece has what is left */
+/** `microBatch` where it is less than the batch. */
+export const piecesOf = ({
+  batchSize,
+  microBatch = batchSize,
+}: Pick<TrainingOptions, 'batchSize' | 'microBatch'>): { microBatch?: number } =>
+  microBatch < batchSize ? { microBatch } : {};
+
+/** Images of the last piece, which is the smallest. */
+export const lastPieceSize = (batchSize: number, size: number): number => batchSize % size || size;
+
+/** @param index which of the pieces, all of `size`; an int64 scalar, or a number */
 export function pieceOf(batchSize: number, size: number, index: Value | number): Piece {
   if (typeof index !== 'number') {
     return placedAt(size, batchSize, (g) =>

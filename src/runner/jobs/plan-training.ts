@@ -1,4 +1,5 @@
 /** What a training would take: `dws train --plan`. Opens everything that the training would open, measures two steps, writes nothing. */
+import { piecesOf } from '../../graph/step/piece.js';
 import { partsOf } from '../../graph/parts/parts.js';
 import type { Precision, TrainingOptions } from '../../graph/options.js';
 import { stateTensors } from '../../graph/parts/state.js';
@@ -25,6 +26,7 @@ import { loopFeeds } from '../training/loop-run.js';
 import type { RunHooks, TrainHooks } from '../training/events.js';
 import { heard } from '../training/events.js';
 import { checkSplits, planSteps, startOf, stepsPerEpochOf, withClasses } from '../training/setup.js';
+import { toldBefore } from '../training/told-before.js';
 import { adviceBefore } from './advice.js';
 import { prepareTraining } from './prepare-training.js';
 
@@ -40,6 +42,8 @@ export interface TrainingForecast {
   train: UsedImages;
   val: UsedImages;
   batchSize: number;
+  /** Images of a batch that go through the network at a time; absent where all do. */
+  microBatch?: number;
   epochs: number;
   stepsPerEpoch: number;
   /** Steps and evaluations that are left to do, from the checkpoint on where there is one. */
@@ -213,6 +217,7 @@ async function forecastWith(
     precision: training.precision ?? 'fp32',
     ...used,
     batchSize: training.batchSize,
+    ...piecesOf(training),
     epochs: schedule.epochs,
     ...{ stepsPerEpoch, steps, evaluations },
     disk: { folder: output.out, checkpoint: bytes, checkpoints, most: checkpoints + bytes * writtenBeside(plan), free },
@@ -222,7 +227,7 @@ async function forecastWith(
         total: seconds.check + steps * Math.max(seconds.step, seconds.decode) + evaluations * seconds.evaluation,
       },
     }),
-    advice: adviceBefore(plan),
+    advice: [...toldBefore(training, network.layout), ...adviceBefore(plan)],
   };
 }
 

@@ -1,7 +1,8 @@
 /** What a network's options come to, with errors that name the option as the command line does. */
 import { PartError } from '../../graph/declarations.js';
-import type { NetworkOptions } from '../../graph/options.js';
+import type { NetworkOptions, TrainingOptions } from '../../graph/options.js';
 import { describeNetwork } from '../../graph/step/describe.js';
+import { lastPieceSize } from '../../graph/step/piece.js';
 import type { Definitions } from '../../graph/parts/parts.js';
 import type { NetworkLayout } from '../../graph/state/state.js';
 import { UserError } from '../base/errors.js';
@@ -16,6 +17,27 @@ export function resolveDropout(
   if (dropoutCount > 0) return dropout ?? defaultDropout;
   if (dropout) throw new UserError(`--dropout ${dropout}: ${model} has no dropout. Leave the option out.`);
   return 0;
+}
+
+/** @throws UserError where a piece of the batch leaves batch normalization a single value, of which nothing is left but the bias */
+export function requireStatistics(
+  { batchSize, microBatch = batchSize, freezeBn }: Pick<TrainingOptions, 'batchSize' | 'microBatch' | 'freezeBn'>,
+  { fewestNormalized }: NetworkLayout,
+  ranks = 1,
+): void {
+  const share = batchSize / ranks;
+  const images = lastPieceSize(share, Math.min(microBatch, share));
+  if (freezeBn || fewestNormalized === undefined || images * fewestNormalized > 1) return;
+  const whole = ranks === 1 ? `--batch-size ${batchSize}` : `a rank's ${share} images`;
+  const last = microBatch > 1 ? `, whose last piece of ${whole} has 1 image` : '';
+  const [piece, other] =
+    share > 1
+      ? [`--micro-batch ${microBatch}${last}`, '--micro-batch']
+      : [`--batch-size ${batchSize} on ${ranks} ranks, 1 image each`, '--batch-size'];
+  throw new UserError(
+    `${piece}: batch normalization has a single value a channel in it, and statistics of one value leave nothing of it. ` +
+      `Give another ${other}, a larger --image-size, or --freeze-bn.`,
+  );
 }
 
 /** `describeNetwork`. @throws UserError when the image size does not fit the model; PartError where a module brings the backbone */

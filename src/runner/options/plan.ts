@@ -7,7 +7,7 @@ import { valuesOf } from '../../graph/declarations.js';
 import { defaultLoss, defaultSampling } from '../../graph/parts/parts.js';
 import { UserError } from '../base/errors.js';
 import { defaultKs, withOne } from './ks.js';
-import { requireLayout, resolveDropout } from './network.js';
+import { requireLayout, requireStatistics, resolveDropout } from './network.js';
 import { publishedFile } from './published.js';
 import { recordedNormalization } from './recorded-pixels.js';
 import { requireRunRules } from './rules.js';
@@ -132,6 +132,7 @@ export function parseRunOptions(options: RunOptions, modules: LoadedModules = no
   }
   const names = requirePartNames(options, modules.definitions);
   const layout = requireLayout({ ...options, ...names }, modules.definitions);
+  requireStatistics(options, layout);
   const parts = partsOf(options);
   const ks = withOne(options.ks ?? defaultKs);
   return {

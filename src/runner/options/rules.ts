@@ -233,7 +233,7 @@ function requireMicroBatch({
   if (microBatch <= batchSize) return;
   throw new UserError(
     `--micro-batch ${microBatch} is above --batch-size ${batchSize}: it is how many images of a batch go through the network at a time. ` +
-      `Give ${batchSize} or less, or leave it out.`,
+      `Give --micro-batch ${batchSize} for the whole batch at once, or less.`,
   );
 }
 

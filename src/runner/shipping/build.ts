@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { buildArtifacts } from '../../graph/artifacts/manifest.js';
 import type { TrainingOptions } from '../../graph/options.js';
-import { requireLayout, resolveDropout } from '../options/network.js';
+import { requireLayout, requireStatistics, resolveDropout } from '../options/network.js';
 import { requireTrainingOptions } from '../options/rules.js';
 import { tooLargeError } from '../compute/too-large.js';
 import { ensureWritableFolder, makingFolder, writeFileAtomic } from '../base/files.js';
@@ -20,7 +20,9 @@ export interface BuildOptions extends Omit<TrainingOptions, 'dropout'> {
  */
 export async function buildArtifactFiles(options: BuildOptions, folder: string): Promise<string[]> {
   requireTrainingOptions(options);
-  const training = { ...options, dropout: resolveDropout(options, requireLayout(options)) };
+  const layout = requireLayout(options);
+  requireStatistics(options, layout);
+  const training = { ...options, dropout: resolveDropout(options, layout) };
   const artifacts = await buildArtifacts(training).catch((error: unknown) => {
     throw tooLargeError(error, `models for ${options.provider}`) ?? error;
   });

@@ -28,6 +28,8 @@ export type TrainEvent =
       device: Provider;
       /** What the backbone is trained in. */
       precision: Precision;
+      /** Images of a batch that go through the network at a time; absent where all do. */
+      microBatch?: number;
       /** Epochs finished, steps of the next one done, and steps done since the training began. */
       resumedFrom?: { epoch: number; epochStep: number; step: number };
       /** The best Recall@1 of the run that is resumed, and the steps done at it. */

@@ -36,6 +36,7 @@ import { openSplits } from '../data-sets/open-data.js';
 import { requirePackedSquares } from '../data/pack-file.js';
 import { passedOverNote } from '../data/passed-over.js';
 import { UserError } from '../base/errors.js';
+import { requireStatistics } from '../options/network.js';
 import { MetricsWriter } from './metrics-file.js';
 import type { Ranks } from './ranks.js';
 import { joinRanks, shareOfBatch } from './ranks.js';
@@ -45,6 +46,7 @@ import { changedOptions, otherImages, recordedOptions } from './resume.js';
 import type { TrainingPlan } from '../options/plan.js';
 import type { Recall } from '../evaluation/retrieval-metrics.js';
 import type { RunHooks } from './events.js';
+import { toldBefore } from './told-before.js';
 import { recordedUntrained } from './untrained.js';
 
 /** Steps done, where a training stands or begins. */
@@ -232,23 +234,15 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   planBatches(listed.train, plan.batches);
   const training = withClasses(plan.graph, listed.train);
   const note = (message: string) => hooks.onEvent({ kind: 'note', message });
-  if (training.precision === 'fp16' && training.provider === 'cpu')
-    note(
-      "--precision fp16 on the CPU goes through float32: it is slower than --precision fp32, and for trying out what a GPU's will do",
-    );
-  const { microBatch, batchSize, freezeBn } = training;
-  if (microBatch !== undefined && microBatch < batchSize && !freezeBn && layout.bufferCount > 0)
-    note(
-      `batch normalization takes the statistics of --micro-batch ${microBatch} images at a time, not of all ${batchSize}, and renews the running ones by their mean; ` +
-        'with --freeze-bn the numbers are those of the whole batch',
-    );
+  toldBefore(training, layout).forEach(note);
   const thread = new ComputeThread(plan.device, plan.modules);
   closers.push(() => thread.close());
   const ranks = await joinRanks(thread, plan.ranks);
   const share = shareOfBatch(ranks, training);
-  if (ranks.size > 1 && !freezeBn && layout.bufferCount > 0)
+  requireStatistics(training, layout, ranks.size);
+  if (ranks.size > 1 && !training.freezeBn && layout.bufferCount > 0)
     note(
-      `batch normalization takes the statistics of each rank's ${share.count} images, not of all ${batchSize}, and renews the running ones by their mean; ` +
+      `batch normalization takes the statistics of each rank's ${share.count} images, not of all ${training.batchSize}, and renews the running ones by their mean; ` +
         'with --freeze-bn the numbers are those of one process',
     );
   const newFolders = missingFolders(output.out);

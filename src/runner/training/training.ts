@@ -1,5 +1,6 @@
 /** What a training does once it is open: steps in ONNX Runtime, evaluations, metrics and checkpoints. */
 import { existsSync } from 'node:fs';
+import { piecesOf } from '../../graph/step/piece.js';
 import { allFinite } from '../base/all-finite.js';
 import { counted } from '../base/counted.js';
 import { ModuleError } from '../modules/blame.js';
@@ -59,7 +60,7 @@ export class Training {
       kind: 'start',
       ...{ ...used.train, val: used.val, stepsPerEpoch, epochs },
       ...{ paramCount: layout.paramCount, device: plan.device.device },
-      ...{ precision: setup.training.precision ?? 'fp32', resumedFrom },
+      ...{ precision: setup.training.precision ?? 'fp32', ...piecesOf(setup.training), resumedFrom },
       ...(this.best && { best: this.best }),
       ...(setup.untrained && { before: setup.untrained }),
     });

@@ -3,18 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { initialFeeds, madeUpSteps } from '../../../bench/training.js';
 import { buildTrainingModel, buildTrainLoop } from '../../../src/graph/artifacts/artifacts.js';
 import { GraphBuilder } from '../../../src/graph/builder/builder.js';
-import { decodeModel, encodeModel } from '../../../src/graph/onnx/schema.js';
+import { decodeModel } from '../../../src/graph/onnx/schema.js';
 import type { GraphProto } from '../../../src/graph/onnx/schema.js';
-import { concat } from '../../../src/graph/ops/shape.js';
 import type { TrainingOptions } from '../../../src/graph/options.js';
-import { partsOf } from '../../../src/graph/parts/parts.js';
 import { Philox } from '../../../src/graph/state/philox.js';
-import { describeNetwork } from '../../../src/graph/step/describe.js';
-import { embed, imagesToFeatures } from '../../../src/graph/step/network.js';
 import { pieceOf } from '../../../src/graph/step/piece.js';
-import { trainingStep } from '../../../src/graph/step/step.js';
 import type { PlainTensors } from '../../../src/runner/compute/engine.js';
 import { relativeError, runPlain } from '../../helpers/graphs.js';
+import { pieceSizes, replicas } from '../../helpers/replicas.js';
 
 const common: TrainingOptions = {
   ...{ model: 'resnet18', imageSize: 32, batchSize: 20, batchK: 4, classes: 5, featDim: 64, embedDim: 16 },
@@ -35,41 +31,6 @@ function oneStep(options: TrainingOptions): PlainTensors {
   const rows = Object.entries(madeUpSteps(options, 1, new Philox(1, 'sampling')));
   const squeezed = rows.map(([name, { data, dims }]) => [name, { data, dims: dims.slice(1) }] as const);
   return { ...initialFeeds(options), ...(Object.fromEntries(squeezed) as PlainTensors) };
-}
-
-/** The definition: every piece goes through the network by itself, in one graph that knows of no Loop. */
-function replicas(options: TrainingOptions, sizes: readonly number[]): Uint8Array {
-  const g = new GraphBuilder();
-  const layout = describeNetwork(options);
-  const parts = partsOf(options);
-  const { batchSize, batchK, imageSize, classes } = options;
-  const images = g.input('images', 'uint8', [batchSize, imageSize, imageSize, 3]);
-  const inputs = {
-    labels: g.input('labels', 'int32', [batchSize]),
-    uniforms: g.input('uniforms', 'float32', [batchSize, batchK - 1]),
-    params: g.input('params', 'float32', [layout.paramCount]),
-    buffers: g.input('buffers', 'float32', [layout.bufferCount]),
-    own: { beta: g.input('beta', 'float32', [classes]) },
-  };
-  let first = 0;
-  const pieces = sizes.map((size) => {
-    const rows = g.op('Slice', [images, g.ints([first]), g.ints([first + size]), g.ints([0])]);
-    first += size;
-    return imagesToFeatures(g, rows, 'CNHW', options);
-  });
-  const step = trainingStep(g, inputs, {
-    network: (layers) =>
-      concat(
-        g,
-        pieces.map((piece) => embed(g, layers, piece, options, parts.backbone)),
-        0,
-      ),
-    mode: { provider: 'cpu', batchNorm: 'batch' },
-    ...{ layout, loss: parts.loss, sampling: parts.sampling, batchK },
-  });
-  g.output('loss', step.loss);
-  g.output('gradients', step.gradient.params);
-  return encodeModel(g.model('replicas'));
 }
 
 describe('a batch in pieces, with frozen statistics', () => {
@@ -123,7 +84,7 @@ describe('a batch in pieces, with frozen statistics', () => {
 
 describe('a batch in pieces, with batch statistics', () => {
   const options: TrainingOptions = { ...common, dropout: 0, microBatch: 8 };
-  const sizes = [8, 8, 4];
+  const sizes = pieceSizes(20, 8);
 
   it('has the loss and the gradients of replicas with statistics of their own', async () => {
     const tensors = oneStep(options);

@@ -77,6 +77,15 @@ describe('a plan', () => {
     await expect(planned({ dataPath: at('train-only') })).rejects.toThrow(/val/);
   });
 
+  it('of batches in pieces says how many images are a piece, and what batch normalization takes', async () => {
+    const pieces = await planned({ model: 'resnet18', microBatch: 2 });
+    expect(pieces.advice).toContainEqual(
+      expect.stringMatching(/^batch normalization takes the statistics of --micro-batch 2/),
+    );
+    expect(planText(pieces, [])).toMatch(/^plan .* of 4 images, 2 at a time$/m);
+    expect(planText(forecast, [])).toMatch(/^plan .* of 4 images$/m);
+  });
+
   it('refuses what the training would refuse', async () => {
     await expect(planned({ batchK: 3, batchSize: 10 })).rejects.toThrow(/^--batch-size 10 with --batch-k 3/);
     await expect(planned({ out: at('trained') })).rejects.toThrow(/holds a training already/);

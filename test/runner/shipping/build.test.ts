@@ -19,3 +19,10 @@ it('models with a tensor that CUDA cannot count are refused, and nothing is writ
   );
   expect(existsSync(out)).toBe(false);
 });
+
+it('models whose batch normalization would have a single value in a piece are refused', async () => {
+  const sizes = { imageSize: 32, batchSize: 10, batchK: 5, classes: 2 };
+  const options = benchOptions({ model: 'resnet18', optimizer: 'sgd', provider: 'cpu', ...sizes });
+  const building = buildArtifactFiles({ ...options, microBatch: 3 }, path.join(folder.path, 'single'));
+  await expect(building).rejects.toThrow(/^--micro-batch 3, whose last piece of --batch-size 10 has 1 image: /);
+});

@@ -36,8 +36,8 @@ describe('a training in pieces', () => {
   });
 
   it('says whose statistics batch normalization takes, unless they are frozen or there are none', async () => {
-    const statistics = /^batch normalization takes the statistics of --micro-batch 3 images at a time, not of all 4/;
-    const small = { epochs: 1, batchNum: 1, model: 'resnet18' };
+    const statistics = /^batch normalization takes the statistics of --micro-batch 2 images at a time, not of all 4/;
+    const small = { epochs: 1, batchNum: 1, model: 'resnet18', microBatch: 2 };
     const { events } = await trainSmall({ ...run('own'), ...small });
     expect(notesOf(events)).toContainEqual(expect.stringMatching(statistics));
     const frozen = await trainSmall({ ...run('frozen'), ...small, freezeBn: true });
@@ -48,7 +48,32 @@ describe('a training in pieces', () => {
 
   it('refuses pieces that are larger than the batch', async () => {
     await expect(trainSmall({ ...run('larger'), microBatch: 5 })).rejects.toThrow(
-      '--micro-batch 5 is above --batch-size 4: it is how many images of a batch go through the network at a time. Give 4 or less, or leave it out.',
+      '--micro-batch 5 is above --batch-size 4: it is how many images of a batch go through the network at a time. Give --micro-batch 4 for the whole batch at once, or less.',
     );
+  });
+
+  it('of a run that goes on are said to be too large for its new batch with what helps there', async () => {
+    const larger = { ...run('shrunk'), batchSize: 8, microBatch: 6, batchNum: 1 };
+    await trainSmall({ ...larger, epochs: 1 });
+    const smaller = { ...larger, batchSize: 4, microBatch: undefined, epochs: 2, resume: checkpointOf('shrunk') };
+    const said = 'Give --micro-batch 4 for the whole batch at once';
+    await expect(trainSmall(smaller)).rejects.toThrow(said);
+    await trainSmall({ ...smaller, microBatch: 4 });
+  });
+
+  it('tells a program how many images at a time, where that is not all', async () => {
+    const startOf = ({ events }: { events: readonly TrainEvent[] }) => events.find(({ kind }) => kind === 'start');
+    const one = { epochs: 1, batchNum: 1 };
+    expect(startOf(await trainSmall({ ...run('told'), ...one }))).toMatchObject({ microBatch: 3 });
+    expect(startOf(await trainSmall({ ...run('all'), ...one, microBatch: 4 }))).not.toHaveProperty('microBatch');
+  });
+
+  it.each([
+    [1, '--micro-batch 1: batch normalization has a single value a channel in it'],
+    [3, '--micro-batch 3, whose last piece of --batch-size 4 has 1 image: batch normalization has a single value'],
+  ])('refuses pieces that leave batch normalization a single value: %i', async (microBatch, message) => {
+    const single = { ...run(`single-${microBatch}`), model: 'resnet18', imageSize: 32, microBatch };
+    await expect(trainSmall(single)).rejects.toThrow(message);
+    await trainSmall({ ...single, epochs: 1, batchNum: 1, freezeBn: true });
   });
 });
