@@ -28,6 +28,11 @@ const bound = 1e-5;
 /** Above it, a ReLU or a maximum has turned in a step; and in how many steps one may. */
 const turned = 1e-4;
 const mostTurned = steps / 4;
+/**
+ * Of gradients without kinks. Inception's layers of Tanh make more of rounding than of ReLU: whole batches of 8, 12 and 16 images have embeddings
+ * that are up to 5e-5 from those of 20, where with ReLU it is 5e-7.
+ */
+const smoothBound = 2e-4;
 
 const deviceOf = (threads: number) => ({ device: 'cpu', deviceId: 0, threads }) as const;
 
@@ -167,7 +172,8 @@ function problemsOf(name: string, { loss, gradients, smooth = 0, otherNegatives,
   const above = (distances: readonly number[], most: number) => !(largest(distances) <= most);
   return [
     ...(above(loss, bound) ? [`${name}: losses ${largest(loss).toExponential(1)} apart`] : []),
-    ...(above([median(gradients), smooth], bound) ? [`${name}: gradients are apart`] : []),
+    ...(above([median(gradients)], bound) ? [`${name}: gradients ${median(gradients).toExponential(1)} apart`] : []),
+    ...(above([smooth], smoothBound) ? [`${name}: gradients without kinks ${smooth.toExponential(1)} apart`] : []),
     ...(turnedIn(gradients) > mostTurned ? [`${name}: gradients of ${turnedIn(gradients)} steps are apart`] : []),
     ...(otherNegatives > 0 ? [`${name}: ${otherNegatives} negatives are others`] : []),
     // Where the whole batch leaves its own losses as far behind with sums in another order, they say nothing of the pieces.
