@@ -134,7 +134,7 @@ describe('a run folder', () => {
     const { code, stdout, stderr } = await inFolder('diff sgd-run adam-run');
     expect([code, stderr]).toEqual([3, '']);
     expect(stdout).toMatch(/^ {2}--optimizer: sgd -> adam$/m);
-    expect(stdout).toMatch(/^ {2}--clip-norm: none -> 10$/m);
+    expect(stdout).toMatch(/^ {2}--clip-norm: not given -> 10$/m);
     expect(stdout).toMatch(/first difference in 4 steps and 1 evaluation: loss of step 1: 1\.183\d* -> 1\.224/);
     expect(stdout).toMatch(/^ {2}best\.safetensors: only in RUN_A$/m);
   });
