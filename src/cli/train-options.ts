@@ -55,7 +55,11 @@ const run = {
     'after which a rank that is not heard of ends all of them (default: 300)',
     number({ above: 0 }),
   ),
-  stepsPerRun: optional('n', 'steps a call of ONNX Runtime (default: about a second of them)', integer({ min: 1 })),
+  stepsPerRun: optional(
+    'n',
+    'steps a call of ONNX Runtime (default: about a second of them; four where the state crosses the bus each time)',
+    integer({ min: 1 }),
+  ),
 };
 
 /** Options of the command itself, of which the training knows nothing. */

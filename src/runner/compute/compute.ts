@@ -19,7 +19,7 @@ import { blueprintOf } from '../modules/blueprint.js';
 import type { LoadedModules, ModuleSources } from '../modules/kinds.js';
 import { loadModules } from '../modules/load.js';
 import { deviceError } from './device-words.js';
-import type { Engine, EngineSession, HeldTensors, PlainTensors } from './engine.js';
+import type { Engine, EngineName, EngineSession, HeldTensors, PlainTensors } from './engine.js';
 import { placeOf } from './engine.js';
 import { chooseEngine } from './engines.js';
 import { memoryError } from './out-of-memory.js';
@@ -108,6 +108,11 @@ export class Compute {
     this.engine = chooseEngine(device).then(({ engine }) => engine);
     // Told when a graph is opened.
     for (const promise of [this.modules, this.engine]) promise.catch(() => undefined);
+  }
+
+  /** The way that is taken to ONNX Runtime. */
+  async engineName(): Promise<EngineName> {
+    return (await this.engine).name;
   }
 
   /**

@@ -5,7 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import type { TrainingOptions } from '../../graph/options.js';
 import type { Compute, GraphName, GraphOptions, RunResult } from './compute.js';
-import type { PlainTensors } from './engine.js';
+import type { EngineName, PlainTensors } from './engine.js';
 import type { Call, Reply, Start } from './worker.js';
 import { UserError } from '../base/errors.js';
 import { ModuleError } from '../modules/blame.js';
@@ -49,6 +49,10 @@ export class ComputeThread {
     this.worker.on('message', (reply: Reply) => this.settle(reply));
     this.worker.on('error', (error) => this.end(errorCode(error) === outOfMemory ? ended(error.message) : error));
     this.worker.on('exit', (code) => this.end(ended(`code ${code}`)));
+  }
+
+  engineName(): Promise<EngineName> {
+    return this.call('engineName', []);
   }
 
   joinRanks(timeoutSeconds: number): Promise<{ rank: number; size: number }> {

@@ -1,6 +1,11 @@
 /** How many steps one call of ONNX Runtime takes: about a second of them, so that progress moves and Ctrl-C is answered. */
+import type { EngineName } from '../compute/engine.js';
+import type { DeviceOptions } from '../options/run-options.js';
 
-const targetSeconds = 1;
+/** Through the binding, the state goes to a device and back in every call, which more steps share. */
+export const secondsOfRuns = (device: DeviceOptions['device'], engine: EngineName): number =>
+  device !== 'cpu' && engine === 'binding' ? 4 : 1;
+
 /** Of a number that somebody has chosen: a longer call would leave Ctrl-C unanswered. */
 const longestSeconds = 10;
 /** So many of them are taken before it is known how long a step takes. */
@@ -17,10 +22,12 @@ export class StepsPerRun {
 
   /**
    * @param bytesPerStep size of a step's images
+   * @param targetSeconds that a run should take
    * @param most number of steps, if it is not to be chosen: as many of them as fit into the memory and into ten seconds
    */
   constructor(
     bytesPerStep: number,
+    private readonly targetSeconds: number,
     private readonly most?: number,
   ) {
     this.limit = Math.max(1, Math.floor(maxBytes / bytesPerStep));
@@ -33,7 +40,7 @@ export class StepsPerRun {
       const answered = longest === 0 ? unmeasured : Math.max(1, Math.floor(longestSeconds / stepSeconds));
       return Math.min(most, limit, answered);
     }
-    const wanted = Math.floor(targetSeconds / stepSeconds);
+    const wanted = Math.floor(this.targetSeconds / stepSeconds);
     return Math.max(1, Math.min(wanted, limit, growth * longest));
   }
 

@@ -19,7 +19,7 @@ import { loopFeeds, loopSteps, meanOfSteps, stepMetrics } from './loop-run.js';
 import type { Metrics } from './metrics-file.js';
 import type { Recall } from '../evaluation/retrieval-metrics.js';
 import { learningRateAt } from './schedule.js';
-import { StepsPerRun } from './steps-per-run.js';
+import { secondsOfRuns, StepsPerRun } from './steps-per-run.js';
 import type { TrainResult } from './events.js';
 import type { Observers } from './observer.js';
 import { holdState, loadToGoOn } from './setup.js';
@@ -123,11 +123,12 @@ export class Training {
   }
 
   private async stepsFromHere(): Promise<TrainResult['status']> {
-    const { plan, training, stepsPerEpoch, batchAt, train, loader, ranks, share } = this.setup;
+    const { plan, training, thread, stepsPerEpoch, batchAt, train, loader, ranks, share } = this.setup;
     const { checkpointEvery = Infinity } = plan.output;
     const { epoch, epochStep: step } = this.position;
     const { stepsPerRun: wanted } = plan.guard;
-    const stepsPerRun = new StepsPerRun(training.batchSize * loader.imageBytes, wanted);
+    const seconds = secondsOfRuns(plan.device.device, await thread.engineName());
+    const stepsPerRun = new StepsPerRun(training.batchSize * loader.imageBytes, seconds, wanted);
     const shift = this.rollbacks * stepsPerEpoch;
     const runs = prefetchRuns({
       ...{ loader, stepsPerEpoch, epochs: plan.schedule.epochs, from: { epoch, step }, ahead: 1 },
