@@ -110,8 +110,8 @@ async function create(file: string, text: string): Promise<boolean> {
   }
 }
 
-/** Takes a lock away that was looked at; where another one has come in its place, it is put back. */
-async function remove(file: string, { text }: Found): Promise<void> {
+/** Takes a file away that was looked at; where another one has come in its place, it is put back. */
+async function moveAway(file: string, { text }: Found): Promise<void> {
   const aside = temporaryName(file);
   try {
     await rename(file, aside);
@@ -121,6 +121,33 @@ async function remove(file: string, { text }: Found): Promise<void> {
     if (errorCode(error) !== 'ENOENT') throw fileError(`can't remove the lock ${file}`, error);
   } finally {
     await rm(aside, { force: true }).catch(() => undefined);
+  }
+}
+
+/** Milliseconds until it is looked again whether another process has taken a lock away. */
+const breakingTakes = 20;
+
+/**
+ * Takes the lock of a process that is gone away, if it is still the one that was looked at. Only who has the file beside it may do so:
+ * of several that find the lock at once, the slowest would take away what the fastest has made since.
+ */
+async function remove(file: string, found: Found, text: string): Promise<void> {
+  const breaking = `${file}.breaking`;
+  if (!(await create(breaking, text))) {
+    const other = await look(breaking);
+    const isLeft = other?.holder === undefined || livenessOf(other.holder, other.touched) === 'gone';
+    const isOld = other !== undefined && Date.now() - other.touched > goneAfter;
+    if (other && (isLeft || isOld)) await moveAway(breaking, other);
+    else await setTimeout(breakingTakes);
+    return;
+  }
+  try {
+    const now = await look(file);
+    if (now?.text === found.text) await rm(file, { force: true });
+  } catch (error) {
+    throw error instanceof UserError ? error : fileError(`can't remove the lock ${file}`, error);
+  } finally {
+    await rm(breaking, { force: true }).catch(() => undefined);
   }
 }
 
@@ -178,7 +205,7 @@ export class WriteLock {
         );
       }
       if (state === 'gone' || (state === 'unknown' && (await isSilent(file, found, hooks)))) {
-        await remove(file, found);
+        await remove(file, found, text);
         continue;
       }
       throw new UserError(

@@ -290,8 +290,10 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   const { batchAt, shapes } = planSteps(plan, { parts, training, train });
   const stepsPerEpoch = stepsPerEpochOf(schedule, train, training);
   const initialWeights = weights ? recordedWeights(weights, source) : resumedWeights;
-  const recorded = { ...recordedOptions(plan, train, stepsPerEpoch, rates), initialWeights };
-  await ranks.requireSame({ options: [training, schedule, recorded], images: train.images.length });
+  const recorded: TrainSetup['recorded'] = { ...recordedOptions(plan, train, stepsPerEpoch, rates), initialWeights };
+  const { images, ...others } = recorded;
+  // Machines may have other numbers of cores.
+  await ranks.requireSame({ images, options: [training, schedule, { ...others, threads: undefined }] });
   const changes = resumed ? changedOptions(resumed, { training, recorded, seed: schedule.seed }) : [];
   if (changes.length > 0) note(`unlike the run that wrote ${resume}: ${changes.join(', ')}`);
   if (changes.includes(otherImages)) {
