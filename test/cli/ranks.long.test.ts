@@ -82,9 +82,7 @@ describe.runIf(hasOpenMpi && process.platform === 'linux')('ranks', () => {
     });
     const { code, stderr } = (await started.catch((error: unknown) => error)) as { code: number; stderr: string };
     expect(code).toBe(1);
-    expect(stderr).toMatch(
-      /^dws: rank 1 \(.+\) has images other than rank 0 \(.+\): every rank needs the same\./m,
-    );
+    expect(stderr).toMatch(/^dws: rank 1 \(.+\) has images other than rank 0 \(.+\): every rank needs the same\./m);
   });
 
   it.each([
