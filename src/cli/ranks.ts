@@ -1,11 +1,8 @@
 /** A command as several processes, its ranks: the first one tells what all have to tell. */
 import { setTimeout } from 'node:timers/promises';
-import { placeOfProcess } from '../runner/ranks/place.js';
+import { isAside, placeOfProcess } from '../runner/ranks/place.js';
 
 export const isRank = (): boolean => placeOfProcess(process.env) !== undefined;
-
-/** Whether this is a rank beside the first. */
-export const isAside = (): boolean => (placeOfProcess(process.env)?.rank ?? 0) > 0;
 
 /** How long the first rank has to say what it has met: mpirun ends the others then. */
 const headStart = 2000;

@@ -1,16 +1,15 @@
 /** Ranks that are stopped, lost or started in another number. */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { cp, readdir, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadCheckpoint, openRun, readMetrics } from '../../src/index.js';
 import { writeImageFolder } from '../helpers/images.js';
-import { asRoot, hasOpenMpi } from '../helpers/mpi.js';
+import { failedRanks, hasOpenMpi } from '../helpers/mpi.js';
 import { temporaryFolder } from '../runner/data/images.js';
 import type { Circumstances } from './dws.js';
-import { dws, main } from './dws.js';
+import { dws } from './dws.js';
 
 const folder = temporaryFolder();
 const at = (...names: string[]) => path.join(folder.path, ...names);
@@ -72,15 +71,10 @@ describe.runIf(hasOpenMpi && process.platform === 'linux')('ranks', () => {
     await cp(at('data'), at('other'), { recursive: true });
     const [first, second] = (await readdir(at('other', 'train'))).sort();
     await rename(at('other', 'train', first!), at('other', 'train', `${second}-too`));
-    const rank = (data: string) => [
-      ...['-n', '1', process.execPath, main],
-      ...`${settings.replace('--data-path data', `--data-path ${data}`)} --model squeezenet1_1 --out others`.split(' '),
-    ];
-    const started = promisify(execFile)('mpirun', ['--oversubscribe', ...rank('data'), ':', ...rank('other')], {
-      cwd: folder.path,
-      env: { ...process.env, ...asRoot },
-    });
-    const { code, stderr } = (await started.catch((error: unknown) => error)) as { code: number; stderr: string };
+    const ranks = ['data', 'other'].map(
+      (data) => `${settings.replace('--data-path data', `--data-path ${data}`)} --model squeezenet1_1 --out others`,
+    );
+    const { code, stderr } = await failedRanks(folder.path, ranks);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^dws: rank 1 \(.+\) has images other than rank 0 \(.+\): every rank needs the same\./m);
   });

@@ -1,14 +1,12 @@
 /** A training on several ranks, as a person starts it. */
-import { execFile } from 'node:child_process';
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openRun, readMetrics } from '../../src/index.js';
 import { writeImageFolder } from '../helpers/images.js';
-import { asRoot, hasOpenMpi } from '../helpers/mpi.js';
+import { failedRanks, hasOpenMpi } from '../helpers/mpi.js';
 import { temporaryFolder } from '../runner/data/images.js';
-import { dws, main } from './dws.js';
+import { dws } from './dws.js';
 
 const folder = temporaryFolder();
 const at = (...names: string[]) => path.join(folder.path, ...names);
@@ -48,15 +46,8 @@ describe.runIf(hasOpenMpi)('a training on ranks', () => {
   });
 
   it('ends on all ranks, with one line of each, where one has other options', async () => {
-    const rank = (more: string) => [
-      ...['-n', '1', process.execPath, main],
-      ...`${settings} --out other ${more}`.trim().split(' '),
-    ];
-    const started = promisify(execFile)('mpirun', ['--oversubscribe', ...rank(''), ':', ...rank('--margin 0.3')], {
-      cwd: folder.path,
-      env: { ...process.env, ...asRoot },
-    });
-    const { code, stderr } = (await started.catch((error: unknown) => error)) as { code: number; stderr: string };
+    const ranks = ['', '--margin 0.3'].map((more) => `${settings} --out other ${more}`);
+    const { code, stderr } = await failedRanks(folder.path, ranks);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^dws: rank 1 \(.+\) has options other than rank 0 \(.+\): every rank needs the same\./m);
     expect(stderr).not.toMatch(/\n {4}at /);

@@ -1,5 +1,7 @@
 /** What tests know of MPI on this machine. */
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import { promisify } from 'node:util';
+import { main } from '../cli/dws.js';
 
 /** Open MPI's `mpirun`; false where it is not installed, and tests of ranks are skipped. */
 export const hasOpenMpi = /Open MPI|OpenRTE/.test(
@@ -7,4 +9,15 @@ export const hasOpenMpi = /Open MPI|OpenRTE/.test(
 );
 
 /** For ranks of root, as in a container. */
-export const asRoot = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
+const asRoot = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
+
+/** Starts ranks that are each given other arguments, and returns how they fail. */
+export async function failedRanks(cwd: string, ranks: readonly string[]): Promise<{ code: number; stderr: string }> {
+  const commands = ranks.map((args) => ['-n', '1', process.execPath, main, ...args.trim().split(' ')]);
+  const joined = commands.flatMap((command, i) => [...(i > 0 ? [':'] : []), ...command]);
+  const env = { ...process.env, ...asRoot };
+  const started = promisify(execFile)('mpirun', ['--oversubscribe', ...joined], { cwd, env });
+  const ended: unknown = await started.catch((error: unknown) => error);
+  const { code = 0, stderr } = ended as { code?: number; stderr: string };
+  return { code, stderr };
+}

@@ -5,6 +5,7 @@ import type { Repetition } from '../../runner/reproduce/repetition.js';
 import type { Verification } from '../../runner/reproduce/verify.js';
 import { openRun } from '../../runner/reproduce/record.js';
 import { verifyRun } from '../../runner/reproduce/verify.js';
+import { isAside } from '../../runner/ranks/place.js';
 import type { TrainEvent } from '../../runner/training/events.js';
 import { count, counted, evalStages } from '../format.js';
 import { onInterrupt } from '../interrupt.js';
@@ -13,7 +14,7 @@ import { repeatedModules } from '../modules.js';
 import type { OptionValues } from '../options.js';
 import { exitCodes } from '../reproduce-codes.js';
 import { changeLines, differenceText, tensorText } from '../run-changes.js';
-import { isAside, isRank, startRanks } from '../ranks.js';
+import { isRank, startRanks } from '../ranks.js';
 import { terminal } from '../terminal.js';
 
 interface Values extends OptionValues<typeof runModules> {

@@ -22,7 +22,15 @@ import { backboneFeatures, embeddingHead, imagesToFeatures } from '../step/netwo
 import { trainingStep, tupleTensors } from '../step/step.js';
 import { beginUpdate } from '../step/update.js';
 import type { ImageInput } from './on-images.js';
-import { dropoutBytes, learningParameters, ownOf, rateInputs, rateNames, stateInputs, uniformsShape } from './inputs.js';
+import {
+  dropoutBytes,
+  learningParameters,
+  ownOf,
+  rateInputs,
+  rateNames,
+  stateInputs,
+  uniformsShape,
+} from './inputs.js';
 import { decoded, imageInput, onImages } from './on-images.js';
 
 export type { ImageInput } from './on-images.js';

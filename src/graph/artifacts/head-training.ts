@@ -75,14 +75,18 @@ function headStep(
   options: HeadTrainingOptions,
 ) {
   const buffers = g.constant('float32', [0], []);
-  return trainingStep(g, { ...inputs, buffers, own: { beta } }, {
-    network: (layers) => embeddingHead(g, layers, features, options.embedDim),
-    layout: describeHead(options),
-    loss: lossOf(options),
-    sampling: distanceWeighted.create(options),
-    mode: { provider: 'cpu' },
-    batchK: options.batchK,
-  });
+  return trainingStep(
+    g,
+    { ...inputs, buffers, own: { beta } },
+    {
+      network: (layers) => embeddingHead(g, layers, features, options.embedDim),
+      layout: describeHead(options),
+      loss: lossOf(options),
+      sampling: distanceWeighted.create(options),
+      mode: { provider: 'cpu' },
+      batchK: options.batchK,
+    },
+  );
 }
 
 /**

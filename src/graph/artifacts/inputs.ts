@@ -29,7 +29,12 @@ export const learningParameters = ({ loss }: Pick<Parts, 'loss'>): string[] =>
 /** Names of the loss's parameters. */
 export const rateNames = ({ loss }: Parts): string[] => (loss.parameters ?? []).map(({ name }) => name);
 
-export const stateInputs = (g: GraphBuilder, layout: NetworkLayout, parts: Parts, wanted: (name: string) => boolean): State =>
+export const stateInputs = (
+  g: GraphBuilder,
+  layout: NetworkLayout,
+  parts: Parts,
+  wanted: (name: string) => boolean,
+): State =>
   Object.fromEntries(
     stateTensors(layout, parts)
       .filter(({ name }) => wanted(name))

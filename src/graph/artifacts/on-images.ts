@@ -67,8 +67,7 @@ export const networkOnPiece = (
   { images: { rows, toFeatures }, dropout, piece, ofBatch }: OfPiece,
   parts: Pick<Parts, 'backbone'>,
   options: TrainingOptions,
-): NetworkParts =>
-  networkOn(g, { features: toFeatures(g, piece.rows(g, rows)), dropout, ofBatch }, parts, options);
+): NetworkParts => networkOn(g, { features: toFeatures(g, piece.rows(g, rows)), dropout, ofBatch }, parts, options);
 
 /** The network on the images of a step, given the bytes of its dropout. */
 export function onImages(

@@ -6,8 +6,6 @@
  */
 import type { Value } from '../builder/builder.js';
 import { GraphBuilder } from '../builder/builder.js';
-import { gradients } from '../builder/gradients.js';
-import { inPart } from '../declarations.js';
 import { encodeModel } from '../onnx/schema.js';
 import type { TrainingOptions } from '../options.js';
 import type { Definitions, Parts } from '../parts/parts.js';
@@ -23,7 +21,7 @@ import { stepLoop } from '../step/loop.js';
 import { scaleIn } from '../step/loss-scale.js';
 import type { Pieces, Running } from '../step/micro-batches.js';
 import { backThroughPieces, embedPieces, renewedBy } from '../step/micro-batches.js';
-import { lossOnEmbeddings } from '../step/on-embeddings.js';
+import { lossOnEmbeddings, slopesOf } from '../step/on-embeddings.js';
 import type { NetworkState, Tensors } from '../step/passes.js';
 import { cut } from '../step/passes.js';
 import { inWholeBatch } from '../step/piece.js';
@@ -68,7 +66,12 @@ function shareOf(g: GraphBuilder, options: TrainingOptions, ranks: number, parts
   const pieces: Pieces = {
     ...{ batchSize: own, size: Math.min(microBatch ?? own, own), total: batchSize },
     on: (inner, piece) =>
-      networkOnPiece(inner, { images: decoded(images, options), dropout, piece, ofBatch: inWholeBatch(piece, first, batchSize) }, parts, options),
+      networkOnPiece(
+        inner,
+        { images: decoded(images, options), dropout, piece, ofBatch: inWholeBatch(piece, first, batchSize) },
+        parts,
+        options,
+      ),
   };
   return { state, tensors, packing, running, pieces };
 }
@@ -112,12 +115,10 @@ function buildLoss(g: GraphBuilder, options: TrainingOptions, _ranks: number, de
   const scale = parts.scalesLoss ? scaleIn(g, state[lossScale]!) : undefined;
   const inputs = { labels, uniforms, own: ownOf(state, parts), ...(scale && { scale }) };
   const step = lossOnEmbeddings(g, embeddings, inputs, { ...parts, batchK });
-  const targets = [embeddings, ...step.learning.values];
-  const called = ['the embeddings', ...step.learning.called];
-  const [slope, ...others] = inPart('loss', () => g.untracked(() => gradients(g, step.scaled, targets, called)));
+  const [slope, ...others] = slopesOf(g, step.scaled, embeddings, step.learning.values, step.learning.called);
   g.output('loss', step.outputs.loss);
   for (const [name, value] of Object.entries(step.outputs.statistics)) g.output(name, value);
-  g.output('slope', slope!);
+  g.output('slope', slope);
   step.learning.names.forEach((name, i) => g.output(`${name}_gradient`, step.unscaled(others[i]!)));
 }
 

@@ -7,7 +7,6 @@
  */
 import type { GraphBuilder } from '../builder/builder.js';
 import { gradients } from '../builder/gradients.js';
-import { inPart } from '../declarations.js';
 import type { TrainingLayers } from '../nn/training.js';
 import type { Value } from '../onnx/nodes.js';
 import { fixed } from '../onnx/nodes.js';
@@ -17,6 +16,7 @@ import { bnDefaults } from '../ops/norm.js';
 import type { Packing, VectorPacking } from '../state/packing.js';
 import type { Forward, NetworkParts, NetworkState, Passes, Tensors } from './passes.js';
 import { cut, forward, watched, widened } from './passes.js';
+import { slopesOf } from './on-embeddings.js';
 import type { Piece } from './piece.js';
 import { pieceOf } from './piece.js';
 
@@ -190,11 +190,8 @@ export function inPieces(g: GraphBuilder, state: NetworkState, packing: Packing,
     embeddings,
     buffers: embedded.statistics ? renewedBy(g, embedded.statistics, embedded.renewed, running) : state.buffers,
     back: (loss, others, called) => {
-      const targets = [embeddings, ...others];
-      const [slope, ...rest] = inPart('loss', () =>
-        g.untracked(() => gradients(g, loss, targets, ['the embeddings', ...called])),
-      );
-      const packed = backThroughPieces(g, state, tensors, packing, { pieces, slope: slope! });
+      const [slope, ...rest] = slopesOf(g, loss, embeddings, others, called);
+      const packed = backThroughPieces(g, state, tensors, packing, { pieces, slope });
       return { packed, tensors: [...packing.params.unpack(g, packed).values()], others: rest };
     },
   };

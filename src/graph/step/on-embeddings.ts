@@ -1,6 +1,8 @@
 /** What a step makes of the embeddings of its batch, whoever has computed them: tuples, the loss, and what to differentiate it by. */
 import type { GraphBuilder } from '../builder/builder.js';
+import { gradients } from '../builder/gradients.js';
 import { listing } from '../builder/listing.js';
+import { inPart } from '../declarations.js';
 import type { LossOutputs } from '../losses/loss.js';
 import type { Value } from '../onnx/nodes.js';
 import type { Parts } from '../parts/parts.js';
@@ -81,4 +83,24 @@ export function lossOnEmbeddings(
   const unscaled = (gradient: Value): Value =>
     scale ? g.op('Mul', [gradient, (inverse ??= g.op('Reciprocal', [scale]))]) : gradient;
   return { outputs, tuples, scaled, learning, unscaled };
+}
+
+/**
+ * Of a step that goes back to its embeddings only.
+ *
+ * @param others further values, and what errors call each
+ * @returns the gradients with respect to the embeddings and to the others
+ */
+export function slopesOf(
+  g: GraphBuilder,
+  loss: Value,
+  embeddings: Value,
+  others: readonly Value[],
+  called: readonly string[],
+): [embeddings: Value, ...others: Value[]] {
+  const [targets, names] = [
+    [embeddings, ...others],
+    ['the embeddings', ...called],
+  ];
+  return inPart('loss', () => g.untracked(() => gradients(g, loss, targets, names))) as [Value, ...Value[]];
 }

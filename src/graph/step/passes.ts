@@ -1,7 +1,7 @@
 /** The way from a batch to its embeddings and back, of which there are two: the whole batch, or piece by piece. */
 import type { GraphBuilder } from '../builder/builder.js';
 import { HalfTensors, TensorMap } from '../nn/tensor-map.js';
-import type { Layers, ParameterSource } from '../nn/layers.js';
+import type { Layers } from '../nn/layers.js';
 import type { TrainingMode } from '../nn/training.js';
 import { TrainingLayers } from '../nn/training.js';
 import type { Value } from '../onnx/nodes.js';
@@ -45,7 +45,7 @@ export interface Tensors {
   halves: ReadonlyMap<string, Value> | null;
 }
 
-/** Cuts a network's state. @param watch of each parameter, in float32 and in float16 */
+/** Cuts a network's state into its tensors. */
 export function cut(g: GraphBuilder, { params, buffers, inHalves }: NetworkState, packing: Packing): Tensors {
   const cutParams = packing.params.unpack(g, params);
   return {
@@ -81,7 +81,7 @@ export function forward(
   { network, mode }: NetworkParts,
 ): Forward {
   const half = halves ? new HalfTensors(halves, buffers) : undefined;
-  const layers = new TrainingLayers(g, new TensorMap(params, buffers), mode, half as ParameterSource | undefined);
+  const layers = new TrainingLayers(g, new TensorMap(params, buffers), mode, half);
   const embeddings = network(layers);
   const read = [...params].map(([name, value]) => (half?.used.has(name) ? half.param(name) : value));
   return { embeddings, layers, read };

@@ -8,14 +8,12 @@ import { openBoard } from '../tensorboard/training-board.js';
 import type { TrainHooks, TrainResult } from '../training/events.js';
 import { heard } from '../training/events.js';
 import { runTraining } from '../training/train.js';
-import { placeOfProcess } from '../ranks/place.js';
+import { isAside } from '../ranks/place.js';
 import { prepareTraining } from './prepare-training.js';
 
 /** Trains with options that `prepareTraining` has completed. @throws as `train` */
 export const trainPrepared = (options: RunOptions, hooks: TrainHooks = {}): Promise<TrainResult> =>
-  (placeOfProcess(process.env)?.rank ?? 0) === 0
-    ? runTraining(options, heard(hooks), [openBoard, openRecorder, openAdviser])
-    : trainAlong(options, hooks);
+  isAside() ? trainAlong(options, hooks) : runTraining(options, heard(hooks), [openBoard, openRecorder, openAdviser]);
 
 /** A rank beside the first, which tells, records and keeps everything: what this one writes is gone at the end. */
 async function trainAlong(options: RunOptions, { signal }: TrainHooks): Promise<TrainResult> {

@@ -86,6 +86,13 @@ function placeBy(env: Environment): Place | undefined {
 }
 
 /**
+ * Whether this process is a rank beside the first, which tells, records and keeps what all of them have.
+ *
+ * @throws UserError as `placeOfProcess`
+ */
+export const isAside = (env: Environment = process.env): boolean => (placeOfProcess(env)?.rank ?? 0) > 0;
+
+/**
  * Where this process is among the ranks that somebody has started; undefined for a process by itself.
  *
  * @throws UserError for ranks that would each train by itself, not knowing of each other

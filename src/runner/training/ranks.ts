@@ -104,13 +104,13 @@ export function shareOfBatch(
     );
   }
   const count = batchSize / size;
-  const own = (data: Int32Array) => data.subarray(rank * count, (rank + 1) * count);
+  const [begin, end] = [rank * count, (rank + 1) * count];
   return {
     count,
     of: (batch: StepBatch): StepBatch => ({
       ...batch,
-      indices: own(batch.indices),
-      flips: batch.flips.subarray(rank * count, (rank + 1) * count),
+      indices: batch.indices.subarray(begin, end),
+      flips: batch.flips.subarray(begin, end),
     }),
   };
 }

@@ -234,17 +234,12 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   planBatches(listed.train, plan.batches);
   const training = withClasses(plan.graph, listed.train);
   const note = (message: string) => hooks.onEvent({ kind: 'note', message });
-  toldBefore(training, layout).forEach(note);
   const thread = new ComputeThread(plan.device, plan.modules);
   closers.push(() => thread.close());
   const ranks = await joinRanks(thread, plan.ranks);
   const share = shareOfBatch(ranks, training);
   requireStatistics(training, layout, ranks.size);
-  if (ranks.size > 1 && !training.freezeBn && layout.bufferCount > 0)
-    note(
-      `batch normalization takes the statistics of each rank's ${share.count} images, not of all ${training.batchSize}, and renews the running ones by their mean; ` +
-        'with --freeze-bn the numbers are those of one process',
-    );
+  toldBefore(training, layout, ranks.size).forEach(note);
   const newFolders = missingFolders(output.out);
   const lock = await lockRun(output.out, output.savePrefix, { onWaiting: note, signal: hooks.signal });
   closers.push(async () => {

@@ -96,7 +96,10 @@ describe('a batch divided among ranks', () => {
     ['pieces of a rank’s share', { microBatch: 3 }, 2, 1e-4],
   ] as const)('takes the steps of one process: %s', async (_, more, ranks, bound) => {
     const options: TrainingOptions = { ...common, ...more };
-    const [one, many] = [await trained({ ...common, ...more, microBatch: undefined }, 2), await trainedInRanks(options, ranks, 2)];
+    const [one, many] = [
+      await trained({ ...common, ...more, microBatch: undefined }, 2),
+      await trainedInRanks(options, ranks, 2),
+    ];
     many.losses.forEach((loss, i) => expect(Math.abs(loss - one['losses']![i]!)).toBeLessThan(1e-5));
     for (const [name, { data }] of Object.entries(many.state)) {
       const expected = one[`${name}_out`]!;

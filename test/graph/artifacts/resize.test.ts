@@ -105,7 +105,13 @@ it.each(filters)('%s: rounds what shrinks before it enlarges the other axis', as
 it.each(resizes)('%s: an image that grows is that of decodeImage, but for halves that are rounded', async (resize) => {
   const squares = wholeSquares(64, resize);
   const session = await openModel(resizeModel(squares));
-  const small = [[4, 4], [17, 23], [63, 50], [1, 64], [40, 2]] as const;
+  const small = [
+    [4, 4],
+    [17, 23],
+    [63, 50],
+    [1, 64],
+    [40, 2],
+  ] as const;
   for (const [width, height] of small) {
     const pixels = await pattern(width, height).raw().toBuffer();
     const { largest, mean } = await difference(session, pixels, [width, height], squares);
