@@ -9,6 +9,7 @@ export const floors = {
   ],
   'src/runner/': [
     ['base'],
+    ['onnx-files'],
     ['modules', 'ranks'],
     ['options', 'formats', 'data', 'prepare'],
     ['compute', 'checkpoints', 'weights', 'data-sets'],
@@ -29,6 +30,7 @@ export const floors = {
     ['ops', 'state'],
     ['nn'],
     ['models', 'samplings', 'optimizers'],
+    ['imported'],
     ['losses'],
     ['parts'],
     ['step'],

@@ -29,7 +29,7 @@ let failed = false;
 for (const file of positionals) {
   let checks: Check[];
   try {
-    checks = await checkGolden(JSON.parse(readFileSync(file, 'utf8')), device);
+    checks = await checkGolden(JSON.parse(readFileSync(file, 'utf8')), device, file);
   } catch (error) {
     console.log(`${path.basename(file)}: ${(error as Error).message}`);
     failed = true;

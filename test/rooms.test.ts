@@ -20,7 +20,7 @@ const planted: [what: string, file: string, text: string, refusal: string][] = [
     'a type from the same floor',
     'src/runner/data/side.ts',
     "export type { A } from '../options/a.js';",
-    'src/runner/data imports base, modules, ranks: src/runner/data/side.ts → src/runner/options/a.ts',
+    'src/runner/data imports base, onnx-files, modules, ranks: src/runner/data/side.ts → src/runner/options/a.ts',
   ],
   [
     'a value from a house above',
@@ -139,7 +139,7 @@ describe('ARCHITECTURE.md', async () => {
     const { floors } = (await import(config)) as { floors: Record<string, string[][]> };
     const drawing = /## The rooms of src\/runner.*?```text\n(.*?)```/s.exec(text)![1]!;
     const drawn: string[][] = [];
-    for (const [, level, room] of drawing.matchAll(/^(\d| ) {2}(\S+) +\S.*$/gm)) {
+    for (const [, level, room] of drawing.matchAll(/^(\d+ ?| ) {1,2}(\S+) +\S.*$/gm)) {
       if (level === ' ') drawn[0]!.push(room!);
       else drawn.unshift([room!]);
     }

@@ -11,7 +11,7 @@ import { UserError } from '../runner/base/errors.js';
 import { didYouMean } from '../graph/known-names.js';
 import { moduleNamed } from '../runner/modules/fingerprint.js';
 import type { LoadedModules, ModuleSources, PartKind } from '../runner/modules/kinds.js';
-import { isModulePath, partKinds } from '../runner/modules/kinds.js';
+import { isModulePath, isOnnxPath, partKinds } from '../runner/modules/kinds.js';
 import { parametersOf, rateKey } from '../runner/modules/loss-rates.js';
 import type { OptionRow, OptionTable } from './options.js';
 import { optional, toggle } from './options.js';
@@ -28,6 +28,19 @@ function partName(known: readonly string[]): Parser<string> {
       file === undefined
         ? `${didYouMean(text, known)}Known: ${known.join(', ')}. A module is given by its path: ./FILE.mjs.`
         : `Known: ${known.join(', ')}. Did you mean the module ./${file}?`,
+    );
+  };
+  return Object.assign(parse, { known });
+}
+
+/** A backbone that is here, or an ONNX file. */
+export function modelName(known: readonly string[]): Parser<string> {
+  const named = partName(known);
+  const parse: Parser<string> = (text) => {
+    if (isOnnxPath(text)) return path(text);
+    if (known.includes(text) || !isModulePath(text)) return named(text);
+    throw new InvalidArgumentError(
+      'An ONNX file ends in .onnx; a module that brings a backbone is given with --backbone.',
     );
   };
   return Object.assign(parse, { known });
@@ -60,13 +73,14 @@ export const runModules = Object.fromEntries(
   partKinds.map((kind) => [kind, optional('file', `the module that brought the run's ${kind}`, path)]),
 ) as Record<PartKind, OptionRow<string | undefined>>;
 
-type Named = Partial<Record<PartKind, string | undefined>>;
+type Named = Partial<Record<PartKind | 'model', string | undefined>>;
 
 /** The modules among the values of a command. */
-export const moduleSources = (values: Named): ModuleSources =>
+export const moduleSources = ({ model, ...values }: Named): ModuleSources =>
   Object.fromEntries(
     partKinds.flatMap((kind) => {
-      const given = values[kind];
+      const file = kind === 'backbone' && model !== undefined && isOnnxPath(model) ? model : undefined;
+      const given = values[kind] ?? file;
       return given !== undefined && (kind === 'backbone' || isModulePath(given)) ? [[kind, { path: given }]] : [];
     }),
   );
@@ -79,7 +93,7 @@ export const repeatedModules = (values: Named): ModuleSources =>
 export function namedModules(args: readonly string[]): ModuleSources {
   if (args[0] !== 'train') return {};
   const given: Named = {};
-  for (const kind of partKinds) {
+  for (const kind of [...partKinds, 'model'] as const) {
     args.forEach((argument, i) => {
       if (argument === `--${kind}`) given[kind] = args[i + 1];
       if (argument.startsWith(`--${kind}=`)) given[kind] = argument.slice(`--${kind}=`.length);

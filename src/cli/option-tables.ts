@@ -8,7 +8,7 @@ import { filters, preprocessingRules, resizes } from '../graph/preprocessing.js'
 import type { CacheMode, SmallClasses, Tf32 } from '../runner/options/run-options.js';
 import type { OptionRow } from './options.js';
 import { optional, required, toggle, withDefault } from './options.js';
-import { backboneModule, optimizerName } from './modules.js';
+import { backboneModule, modelName, optimizerName } from './modules.js';
 import { bytes, colors, integer, listOf, number, oneOf, path, text, valSplitText } from './parsers.js';
 
 const count = integer({ min: 1 });
@@ -19,7 +19,7 @@ const cacheModes: CacheMode[] = ['none', 'ram'];
 const smallClasses: SmallClasses[] = ['error', 'drop', 'repeat'];
 
 export const network = {
-  model: withDefault('name', `backbone: ${models.join(', ')}`, oneOf(models), runDefaults.model),
+  model: withDefault('name', `backbone: ${models.join(', ')}, or an ONNX file`, modelName(models), runDefaults.model),
   featDim: withDefault('n', "outputs of the backbone's last layer", count, runDefaults.featDim),
   embedDim: withDefault('n', 'dimension of the embedding', count, runDefaults.embedDim),
   imageSize: optional('pixels', 'height and width of the input (default: 224; 299 for inception_v3)', count),

@@ -8,7 +8,7 @@ import type { SafetensorsTensor } from '../../../src/runner/formats/safetensors.
 import { encodeSafetensors } from '../../../src/runner/formats/safetensors.js';
 import { openWeights } from '../../../src/runner/weights/open-weights.js';
 import { readPickle } from '../../../src/runner/weights/pickle.js';
-import { RandomFile } from '../../../src/runner/weights/random-file.js';
+import { RandomFile } from '../../../src/runner/onnx-files/random-file.js';
 import { countOf } from '../../../src/runner/base/sizes.js';
 import { torchWorld } from '../../../src/runner/weights/torch-objects.js';
 import { openZip } from '../../../src/runner/weights/zip.js';

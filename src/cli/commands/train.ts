@@ -20,7 +20,7 @@ function givenOptions(command: Command, modules: LoadedModules): TrainOptions {
   const others = new Set([...ownKeys(modules), ...aside]);
   const values = Object.fromEntries(given.filter(([key]) => !others.has(key))) as Partial<TrainValues>;
   const { usePretrained, weights, weightsAt, pretrained: file, device: name, gpus, threads, wd, ...rest } = values;
-  const { loss, sampling, optimizer } = rest;
+  const { model, loss, sampling, optimizer } = rest;
   const gpuCount = listedGpus(gpus ?? '').length;
   const place = placeOfProcess(process.env);
   const named = (part: string | undefined) => (part !== undefined && isModulePath(part) ? undefined : part);
@@ -28,6 +28,7 @@ function givenOptions(command: Command, modules: LoadedModules): TrainOptions {
     ...rest,
     ...ownOptions(Object.fromEntries(given), modules, lossTable),
     weightDecay: wd,
+    model: named(model),
     loss: named(loss),
     sampling: named(sampling),
     optimizer: named(optimizer),

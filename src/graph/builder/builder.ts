@@ -51,6 +51,13 @@ export interface BuilderSettings {
   microBatch?: number;
 }
 
+/**
+ * ONNX Runtime 1.29 joins a Gemm and a Transpose behind it into a Gemm of the turned factors, whatever the Transpose's `perm` is: one that moves nothing
+ * came out as one that swaps the axes.
+ */
+const movesNothing = ({ shape }: Value, { perm }: Attributes): boolean =>
+  perm === undefined ? shape.length < 2 : (perm as readonly number[]).every((axis, i) => axis === i);
+
 export class GraphBuilder implements Nodes {
   /** What `gradients` walks. @internal */
   readonly tape = new Tape();
@@ -221,9 +228,11 @@ export class GraphBuilder implements Nodes {
     const values =
       type === 'Reshape'
         ? [this.reshape(inputs as Value[], types[0]!)]
-        : type === 'Gemm' && widens(this.provider, this.settings.precision, inputs)
-          ? this.untracked(() => [wideGemm(this, inputs, attributes)])
-          : this.node(type, row, inputs, attributes, types);
+        : type === 'Transpose' && movesNothing(inputs[0]!, attributes)
+          ? this.node('Identity', operators.Identity, inputs, {}, types)
+          : type === 'Gemm' && widens(this.provider, this.settings.precision, inputs)
+            ? this.untracked(() => [wideGemm(this, inputs, attributes)])
+            : this.node(type, row, inputs, attributes, types);
     if (!this.records) return values;
     const node = { type, scope: this.path, inputs, attributes, outputs: values };
     return [...this.tape.record(this, row.gradient, node)];

@@ -86,6 +86,7 @@ const takes: { [Layer in keyof Layers]: { args: Fields; options?: Fields } } = {
   adaptiveAvgPool2d: { args: { x: value, size: count } },
   flatten: { args: { x: value } },
   linear: { args: { name, x: value }, options: linear },
+  written: { args: { x: value, body } },
 };
 
 function shown(given: unknown): string {

@@ -3,8 +3,8 @@ import type { GraphBuilder, Value } from '../builder/builder.js';
 import { convAttributes } from '../lowerings/conv.js';
 import type { ElementwiseOperator } from './elementwise.js';
 import { elementwise } from './elementwise.js';
-import type { ConvOptions, Layers, LinearOptions, ParameterSource, PoolOptions } from './layers.js';
-import { batchNormParams, convGeometry, convParams, linearParams, poolGeometry } from './layers.js';
+import type { ConvOptions, Layers, LinearOptions, ParameterSource, PoolOptions, WriteSite } from './layers.js';
+import { batchNormParams, convGeometry, convParams, linearParams, poolGeometry, writeSite } from './layers.js';
 import { mul } from '../ops/arithmetic.js';
 import { linear } from '../ops/linear.js';
 import { bnDefaults } from '../ops/norm.js';
@@ -83,5 +83,9 @@ export class InferenceLayers implements Layers {
       const { weight, bias } = linearParams(this.source, this.g.path, x.shape[1] as number, options);
       return linear(this.g, x, weight, bias);
     });
+  }
+
+  written(x: Value, body: (site: WriteSite) => Value): Value {
+    return body(writeSite(this.g, this.source, x));
   }
 }

@@ -2,7 +2,7 @@
  * What backbones are written in: layers that find their parameters by their place in the model. A backbone is one
  * function over this interface; `training.ts` and `inference.ts` build different graphs from it.
  */
-import type { Value } from '../builder/builder.js';
+import type { GraphBuilder, Value } from '../builder/builder.js';
 import type { PoolGeometry } from '../lowerings/pool.js';
 import type { Pair } from '../lowerings/windows.js';
 import type { Init } from '../state/state.js';
@@ -40,6 +40,16 @@ export interface PoolOptions {
   ceil?: boolean;
 }
 
+/** Where nodes are written that are no layers. */
+export interface WriteSite {
+  g: GraphBuilder;
+  /** (N, C, H, W), float32. */
+  images: Value;
+  /** Tensors of the network, by names of their own in its scope. */
+  param(name: string, shape: number[], init: Init): Value;
+  buffer(name: string, shape: number[], init: Init): Value;
+}
+
 /** Feature maps have a layout of the implementation's own; ask `channels` instead of reading their shape. */
 export interface Layers {
   /** Runs `body` with `name` (dots nest) appended to the path of parameter names. */
@@ -65,12 +75,24 @@ export interface Layers {
   flatten(x: Value): Value;
   /** x [N, in] -> [N, out]. */
   linear(name: string, x: Value, options: LinearOptions): Value;
+  /** Feature maps -> what `body` writes of them, [N, ...]. @throws Error for float16 */
+  written(x: Value, body: (site: WriteSite) => Value): Value;
 }
 
 /** Where layers get their parameters and running statistics from, by full name. */
 export interface ParameterSource {
   param(name: string, shape: number[], init: Init): Value;
   buffer(name: string, shape: number[], init: Init): Value;
+}
+
+/** Tensors of a source below the current scope. */
+export function writeSite(g: GraphBuilder, source: ParameterSource, images: Value): WriteSite {
+  const path = g.path === '' ? '' : `${g.path}.`;
+  return {
+    ...{ g, images },
+    param: (name, shape, init) => source.param(`${path}${name}`, shape, init),
+    buffer: (name, shape, init) => source.buffer(`${path}${name}`, shape, init),
+  };
 }
 
 export const pair = (value: number | Pair = 0): Pair => (typeof value === 'number' ? [value, value] : value);

@@ -5,8 +5,8 @@
 import type { GraphBuilder, Value } from '../builder/builder.js';
 import type { ElementwiseOperator } from './elementwise.js';
 import { elementwise } from './elementwise.js';
-import type { ConvOptions, Layers, LinearOptions, ParameterSource, PoolOptions } from './layers.js';
-import { batchNormParams, convGeometry, convParams, linearParams, poolGeometry } from './layers.js';
+import type { ConvOptions, Layers, LinearOptions, ParameterSource, PoolOptions, WriteSite } from './layers.js';
+import { batchNormParams, convGeometry, convParams, linearParams, poolGeometry, writeSite } from './layers.js';
 import { inFloat32 } from '../lowerings/sums.js';
 import { add, mul, relu } from '../ops/arithmetic.js';
 import { conv2d } from '../ops/conv.js';
@@ -139,5 +139,11 @@ export class TrainingLayers implements Layers {
       const { weight, bias } = linearParams(this.sourceFor(x), this.g.path, x.shape[1] as number, options);
       return linear(this.g, x, weight, bias);
     });
+  }
+
+  written(x: Value, body: (site: WriteSite) => Value): Value {
+    if (isHalf(x))
+      throw new Error('--precision fp16: a network from an ONNX file has no mixed precision: leave it out');
+    return body(writeSite(this.g, this.source, transpose(this.g, x, [1, 0, 2, 3])));
   }
 }

@@ -15,6 +15,17 @@ const messages = new Protobuf({
     graph: one(7, 'GraphProto'),
     opsetImport: many(8, 'OperatorSetIdProto'),
     metadataProps: many(14, 'StringStringEntryProto'),
+    functions: many(25, 'FunctionProto'),
+  },
+  FunctionProto: {
+    name: one(1, 'string'),
+    input: many(4, 'string'),
+    output: many(5, 'string'),
+    attribute: many(6, 'string'),
+    node: many(7, 'NodeProto'),
+    opsetImport: many(9, 'OperatorSetIdProto'),
+    domain: one(10, 'string'),
+    attributeProto: many(11, 'AttributeProto'),
   },
   OperatorSetIdProto: { domain: one(1, 'string'), version: one(2, 'int64') },
   StringStringEntryProto: { key: one(1, 'string'), value: one(2, 'string') },
@@ -24,7 +35,9 @@ const messages = new Protobuf({
     initializer: many(5, 'TensorProto'),
     input: many(11, 'ValueInfoProto'),
     output: many(12, 'ValueInfoProto'),
+    sparseInitializer: many(15, 'SparseTensorProto'),
   },
+  SparseTensorProto: { values: one(1, 'TensorProto') },
   NodeProto: {
     input: many(1, 'string'),
     output: many(2, 'string'),
@@ -42,7 +55,9 @@ const messages = new Protobuf({
     g: one(6, 'GraphProto'),
     floats: many(7, 'float'),
     ints: many(8, 'int64'),
+    strings: many(9, 'bytes'),
     type: one(20, 'int32'),
+    refAttrName: one(21, 'string'),
   },
   TensorProto: {
     dims: many(1, 'int64'),
@@ -73,6 +88,9 @@ export interface AttributeProto {
   g?: GraphProto;
   floats?: number[];
   ints?: number[];
+  strings?: Uint8Array[];
+  /** In a function: the attribute of the call whose value this takes. */
+  refAttrName?: string;
 }
 export interface TensorProto {
   name?: string;
@@ -108,6 +126,21 @@ export interface GraphProto {
   initializer: TensorProto[];
   input: ValueInfoProto[];
   output: ValueInfoProto[];
+  /** Only read. */
+  sparseInitializer?: { values?: TensorProto }[];
+}
+/** Nodes that a model calls like an operator. */
+export interface FunctionProto {
+  name: string;
+  domain?: string;
+  input: string[];
+  output: string[];
+  /** Names of attributes without a default. */
+  attribute: string[];
+  /** Those with one. */
+  attributeProto: AttributeProto[];
+  node: NodeProto[];
+  opsetImport: { domain?: string; version: number }[];
 }
 export interface ModelProto {
   irVersion: number;
@@ -117,6 +150,7 @@ export interface ModelProto {
   graph: GraphProto;
   opsetImport: { domain?: string; version: number }[];
   metadataProps?: { key: string; value: string }[];
+  functions?: FunctionProto[];
 }
 
 /** Bytes of a model; the same message gives the same bytes. */

@@ -184,6 +184,14 @@ const padRule: ShapeRule = (inputs) => {
   return [{ dtype, shape: out }];
 };
 
+/** A shape that is computed is known when the graph runs: the caller names the dimensions. */
+const expandRule: ShapeRule = (inputs) => {
+  const { dtype, shape } = input(inputs, 0);
+  if (inputs[1]?.data) return [{ dtype, shape: broadcast(shape, constant(inputs, 1)) }];
+  const rank = known(input(inputs, 1).shape[0]);
+  return [{ dtype, shape: Array.from({ length: rank }, (_, i) => `expanded_${i}`) }];
+};
+
 export const shapes = {
   /** Split again. */
   Concat: moves([1, Infinity], concatRule, { axis: 'int' }, ({ g, dy, x, y, attributes }) => {
@@ -193,12 +201,7 @@ export const shapes = {
     return parts.map((part) => () => part);
   }),
   /** Summed over the axes along which it was repeated. */
-  Expand: moves(
-    [2, 2],
-    (inputs) => [{ dtype: input(inputs, 0).dtype, shape: broadcast(input(inputs, 0).shape, constant(inputs, 1)) }],
-    {},
-    ({ g, dy, x }) => [() => unbroadcast(g, dy, x[0]!.shape), null],
-  ),
+  Expand: moves([2, 2], expandRule, {}, ({ g, dy, x }) => [() => unbroadcast(g, dy, x[0]!.shape), null]),
   Flatten: moves([1, 1], flatten, { axis: 'int' }, back),
   /** Cropped where it was padded, and the other way round. */
   Pad: moves(

@@ -16,7 +16,9 @@ const keysOf = <T>(keys: Record<keyof T, true>): string[] => Object.keys(keys);
 
 const lossKeys = keysOf<Loss>({ takes: true, parameters: true, loss: true });
 const samplingKeys = keysOf<Sampling>({ kind: true, uniforms: true, sample: true });
-const backboneKeys = keysOf<Backbone>({ features: true, lastLayer: true, imageSize: true, smallest: true });
+const backboneKeys = keysOf<Backbone>({
+  ...{ features: true, lastLayer: true, imageSize: true, smallest: true, width: true },
+});
 const ruleKeys = keysOf<Rule>({ vectors: true, scalars: true, begin: true });
 const parameterKeys = keysOf<LossParameter>({
   ...{ name: true, shape: true, init: true, learns: true, learningRate: true, optimizer: true },
@@ -115,7 +117,9 @@ export function requireBackbone(made: unknown): asserts made is Backbone {
   requireObject(made, backboneKeys);
   requireFunction(made, 'features');
   const { lastLayer, imageSize, smallest } = made;
-  if (typeof lastLayer !== 'string' || lastLayer === '') throw new Error('what create returns has no text lastLayer');
+  if (lastLayer !== null && (typeof lastLayer !== 'string' || lastLayer === ''))
+    throw new Error('what create returns has no text lastLayer');
+  if (made['width'] !== undefined) requireFunction(made, 'width');
   for (const [name, size] of Object.entries({ imageSize, smallest })) {
     if (!Number.isSafeInteger(size) || (size as number) < 1)
       throw new Error(`what create returns has ${name} ${String(size)}: give a whole number of 1 or more`);

@@ -5,8 +5,10 @@ import type { Purpose } from './philox.js';
 import { Philox } from './philox.js';
 import type { Init, TensorSpec } from './state.js';
 
+type Drawn = Exclude<Init, { kind: 'given' }>;
+
 /** One draw of a distribution from a random stream. */
-const draws: { [K in Init['kind']]: (init: Extract<Init, { kind: K }>, random: Philox) => number } = {
+const draws: { [K in Drawn['kind']]: (init: Extract<Drawn, { kind: K }>, random: Philox) => number } = {
   constant: ({ value }) => value,
   normal: ({ std }, random) => std * random.normal(),
   uniform: ({ bound }, random) => bound * (2 * random.unit() - 1),
@@ -23,6 +25,7 @@ const fieldsOf: Record<Init['kind'], readonly string[]> = {
   normal: ['std'],
   uniform: ['bound'],
   'truncated-normal': ['std', 'bound'],
+  given: ['values'],
 };
 
 /** @throws Error naming what keeps `init` from being one; `what` begins the message */
@@ -34,6 +37,10 @@ export function requireInit(init: unknown, what: string): asserts init is Init {
     throw new Error(`${what}: its init is of kind ${String(kind)}; known: ${kinds.join(', ')}`);
   }
   requireKeys(`${what}: init of kind ${kind}`, given, ['kind', ...fieldsOf[kind]]);
+  if (kind === 'given') {
+    if (typeof given['values'] === 'function') return;
+    throw new Error(`${what}: values of its init is ${String(given['values'])}: give a function`);
+  }
   for (const field of fieldsOf[kind]) {
     const value = given[field];
     const isSpread = field !== 'value';
@@ -53,9 +60,14 @@ export function initialTensors(specs: readonly TensorSpec[], seed: number, purpo
   const flat = new Float32Array(specs.reduce((n, { shape }) => n + elementCount(shape), 0));
   let offset = 0;
   specs.forEach(({ shape, init }, index) => {
+    const end = offset + elementCount(shape);
+    if (init.kind === 'given') {
+      flat.set(init.values(), offset);
+      offset = end;
+      return;
+    }
     const random = new Philox(seed, purpose, index);
     const draw = draws[init.kind] as (init: Init, random: Philox) => number;
-    const end = offset + elementCount(shape);
     for (; offset < end; offset++) flat[offset] = draw(init, random);
   });
   return flat;

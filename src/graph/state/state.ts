@@ -10,7 +10,9 @@ export type Init =
   | { kind: 'constant'; value: number }
   | { kind: 'normal'; std: number }
   | { kind: 'uniform'; bound: number }
-  | { kind: 'truncated-normal'; std: number; bound: number };
+  | { kind: 'truncated-normal'; std: number; bound: number }
+  /** Values that a file holds, row-major. */
+  | { kind: 'given'; values: () => Float32Array };
 
 export interface TensorSpec {
   /** For example `base_net.layer1.0.conv1.weight`, `dense.bias`. */

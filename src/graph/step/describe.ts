@@ -60,7 +60,8 @@ class DescribingLayers extends TrainingLayers {
 const totalCount = (specs: readonly TensorSpec[]): number => specs.reduce((n, { shape }) => n + elementCount(shape), 0);
 
 /** How many parameters stand in front of a layer. @throws Error when there is no such layer */
-function countBefore(params: readonly TensorSpec[], layer: string): number {
+function countBefore(params: readonly TensorSpec[], layer: string | null): number {
+  if (layer === null) return params.filter(({ name }) => name.startsWith(backbonePath(''))).length;
   const first = params.findIndex(({ name }) => name.startsWith(`${backbonePath(layer)}.`));
   if (first < 0) throw new PartError('backbone', `the backbone has no layer ${layer}, which it says is its last`);
   return first;

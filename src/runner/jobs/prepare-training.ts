@@ -80,7 +80,8 @@ function complete(given: TrainOptions, recorded: Partial<RunOptions>, modules: L
   };
   const backbone = definitions.backbone && backboneOf(options, definitions);
   const imageSize = options.imageSize ?? backbone?.imageSize ?? designedImageSize(options.model);
-  return { ...options, imageSize };
+  const featDim = given.featDim ?? recorded.featDim ?? backbone?.width?.(imageSize) ?? options.featDim;
+  return { ...options, imageSize, featDim };
 }
 
 /** Whether a training goes on with the very files that its checkpoint is one of. */

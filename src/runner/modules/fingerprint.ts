@@ -45,7 +45,7 @@ export const moduleNamed = (name: string): string | undefined =>
   ['.mjs', '.js', '.ts', '.mts'].map((ending) => `${name}${ending}`).find((file) => existsSync(file));
 
 /** @throws UserError when there is no such file */
-const real = (file: string, flag: string, from?: string): Promise<string> =>
+export const realFile = (file: string, flag: string, from?: string): Promise<string> =>
   realpath(file).catch((error: unknown) => {
     const meant = from === undefined ? moduleNamed(file) : undefined;
     const told = fileError(`${flag}: can't read ${file}${from ? `, which ${from} imports` : ''}`, error);
@@ -60,7 +60,7 @@ const real = (file: string, flag: string, from?: string): Promise<string> =>
 export async function readModule(kind: PartKind, given: string): Promise<ModuleFacts> {
   const flag = `--${kind}`;
   // As Node.js has it: what a link's file imports lies beside the file that the link leads to.
-  const entry = await real(path.resolve(given), flag);
+  const entry = await realFile(path.resolve(given), flag);
   requireLanguage(entry, flag);
   const folder = path.dirname(entry);
   const files = new Map<string, ModuleFile>();
@@ -88,14 +88,18 @@ export async function readModule(kind: PartKind, given: string): Promise<ModuleF
         },
       );
     }
-    for (const name of imports) await visit(await real(name, flag, file), file);
+    for (const name of imports) await visit(await realFile(name, flag, file), file);
   };
   await visit(entry);
-  const listed = [...files.values()];
+  return factsOf(kind, entry, [...files.values()]);
+}
+
+/** A module of files, itself first. */
+export function factsOf(kind: PartKind, entry: string, files: ModuleFile[]): ModuleFacts {
   const hash = createHash('sha256');
-  for (const { path: name, sha256 } of listed.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
+  for (const { path: name, sha256 } of files.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
     // The entry's own name is not part of what it is.
     hash.update(`${name === path.basename(entry) ? '' : name} ${sha256}\n`);
   }
-  return { kind, path: entry, files: listed, sha256: hash.digest('hex') };
+  return { kind, path: entry, files, sha256: hash.digest('hex') };
 }

@@ -15,8 +15,11 @@ export const partOptions = {
   optimizer: 'optimizer',
 } as const satisfies Record<PartKind, string>;
 
+/** A network in ONNX's form: a backbone that is data, of which nothing runs. */
+export const isOnnxPath = (value: string): boolean => /\.onnx$/i.test(value);
+
 /** Names that stand for parts that are here; whatever looks like a path is a module. */
-export const isModulePath = (value: string): boolean => /[/\\]|\.[cm]?[jt]s$/.test(value);
+export const isModulePath = (value: string): boolean => /[/\\]|\.[cm]?[jt]s$/.test(value) || isOnnxPath(value);
 
 /** A module that a caller names. */
 export interface ModuleSource {

@@ -1,6 +1,7 @@
 /** Loads the modules that a caller names. A data file never decides that one is loaded. */
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { fileBackbone } from '../../graph/imported/backbone.js';
 import type { Definitions } from '../../graph/parts/parts.js';
 import { UserError } from '../base/errors.js';
 import { shortHash } from '../base/short-hash.js';
@@ -8,8 +9,9 @@ import { blamed, saying } from './blame.js';
 import { badDefinition } from './definition.js';
 import { hook } from './hook.js';
 import { readModule } from './fingerprint.js';
+import { readOnnxFacts } from './onnx-facts.js';
 import type { LoadedModules, ModuleFacts, ModuleSources, PartKind } from './kinds.js';
-import { partKinds } from './kinds.js';
+import { isOnnxPath, partKinds } from './kinds.js';
 import { syntaxErrorIn } from './syntax.js';
 
 const makers: Record<PartKind, string> = {
@@ -67,6 +69,13 @@ async function definitionOf(facts: ModuleFacts): Promise<unknown> {
   );
 }
 
+/** What a file's backbone is called: by the file, in the letters that names have. */
+const nameOf = (file: string): string =>
+  basename(file, extname(file))
+    .replace(/[^\w.-]+/g, '-')
+    .replace(/^[^A-Za-z]+/, '')
+    .slice(0, 64) || 'onnx';
+
 /**
  * Reads, hashes, compares and then runs modules.
  *
@@ -78,7 +87,8 @@ export async function loadModules(sources: ModuleSources = {}): Promise<LoadedMo
   for (const kind of partKinds) {
     const source = sources[kind];
     if (!source) continue;
-    const found = await readModule(kind, source.path);
+    const file = isOnnxPath(source.path) ? await readOnnxFacts(kind, source.path) : undefined;
+    const found = file?.facts ?? (await readModule(kind, source.path));
     if (source.sha256 !== undefined && !found.sha256.startsWith(source.sha256)) {
       throw new UserError(
         `--${kind} ${source.path} has changed: its SHA-256 is ${shortHash(found.sha256)}..., recorded is ` +
@@ -86,7 +96,7 @@ export async function loadModules(sources: ModuleSources = {}): Promise<LoadedMo
       );
     }
     facts.push(found);
-    definitions[kind] = await definitionOf(found);
+    definitions[kind] = file ? fileBackbone(nameOf(found.path), file.model) : await definitionOf(found);
   }
   return { definitions: definitions as Definitions, facts };
 }

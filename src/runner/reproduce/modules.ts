@@ -1,7 +1,7 @@
 /** The modules of a recorded run. The record never loads one: whoever repeats the run names them. */
 import { printableName } from '../base/printable-name.js';
 import { UserError } from '../base/errors.js';
-import { readModule } from '../modules/fingerprint.js';
+import { readPart } from '../modules/onnx-facts.js';
 import type { ModuleFacts, ModuleSources } from '../modules/kinds.js';
 import { partKinds } from '../modules/kinds.js';
 import type { Change } from './changes.js';
@@ -47,7 +47,7 @@ export async function changedModules({ modules = [] }: Segment, given: ModuleSou
   for (const kind of partKinds) {
     const was = modules.find((one) => one.kind === kind);
     const source = given[kind];
-    const now = source && (await readModule(kind, source.path));
+    const now = source && (await readPart(kind, source.path));
     if (was?.sha256 === now?.sha256) continue;
     changes.push({
       name: `--${kind} ${printableName(source?.path ?? was!.path)}`,

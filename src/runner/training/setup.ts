@@ -16,7 +16,7 @@ import { CheckpointFolder } from '../checkpoints/folder.js';
 import { lockRun } from '../checkpoints/run-lock.js';
 import { requireModules } from '../checkpoints/own-parts.js';
 import { blueprintOf, requireSameBlueprint } from '../modules/blueprint.js';
-import { partKinds } from '../modules/kinds.js';
+import { isOnnxPath, partKinds } from '../modules/kinds.js';
 import { rateKey, requireSameNames } from '../modules/loss-rates.js';
 import { noneLeftOut } from './left-out.js';
 import type { StepShapes } from './loop-run.js';
@@ -264,7 +264,9 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   const weights = resumed ? undefined : await obtainPretrained(source, hooks);
 
   await thread.open('train_loop', training);
-  if (plan.modules.facts.length > 0) await requireSameEachTime(thread, training, plan.modules);
+  // Nothing of an ONNX file runs.
+  if (plan.modules.facts.some(({ path }) => !isOnnxPath(path)))
+    await requireSameEachTime(thread, training, plan.modules);
   hooks.signal.throwIfAborted();
   if (resumed) await holdState(thread, state, resumed.state);
   else await thread.initialize(training, schedule.seed);

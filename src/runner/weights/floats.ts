@@ -1,6 +1,6 @@
 /** Little-endian elements of any float type to float32, on little-endian hosts (all that ONNX Runtime runs on). */
 import { UserError } from '../base/errors.js';
-import type { ByteStream } from './random-file.js';
+import type { ByteStream } from '../onnx-files/random-file.js';
 
 /** 2^(e - 25): what the 11-bit significand of a normal half with exponent field e is multiplied by. */
 const HALF_SCALES = Float32Array.from({ length: 31 }, (_, exponent) => 2 ** (exponent - 25));

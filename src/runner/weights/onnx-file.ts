@@ -7,10 +7,10 @@
 import { UserError } from '../base/errors.js';
 import { floatBytes, readFloats } from './floats.js';
 import type { FloatType } from './floats.js';
-import { locateExternal } from './onnx-external.js';
+import { locateExternal } from '../onnx-files/external.js';
 import { varintHalves } from './onnx-halves.js';
 import { printable, printableJson } from '../base/printable.js';
-import { RandomFile } from './random-file.js';
+import { RandomFile } from '../onnx-files/random-file.js';
 import { countOf, isSize } from '../base/sizes.js';
 import { Origin } from './onnx-origin.js';
 import type { WeightContent, WeightTensor } from './weight-file.js';

@@ -1,5 +1,5 @@
 import { UserError } from '../base/errors.js';
-import type { ByteStream, RandomFile } from './random-file.js';
+import type { ByteStream, RandomFile } from '../onnx-files/random-file.js';
 
 const CHUNK_BYTES = 64 * 2 ** 10;
 /** Three groups of 7 bits hold 16. */

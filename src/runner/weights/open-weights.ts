@@ -1,6 +1,6 @@
 import { UserError } from '../base/errors.js';
 import { openOnnx } from './onnx-file.js';
-import { RandomFile } from './random-file.js';
+import { RandomFile } from '../onnx-files/random-file.js';
 import { openSafetensors } from './safetensors-file.js';
 import { openTorchLegacy } from './torch-legacy.js';
 import { openTorchZip } from './torch-zip.js';

@@ -4,7 +4,7 @@ import { UserError } from '../base/errors.js';
 import { readFloats } from './floats.js';
 import type { FloatType } from './floats.js';
 import { printable } from '../base/printable.js';
-import type { RandomFile } from './random-file.js';
+import type { RandomFile } from '../onnx-files/random-file.js';
 import { countOf } from '../base/sizes.js';
 import type { WeightContent } from './weight-file.js';
 

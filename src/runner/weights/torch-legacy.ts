@@ -6,7 +6,7 @@
 import { UserError } from '../base/errors.js';
 import { readPickle } from './pickle.js';
 import { printable } from '../base/printable.js';
-import type { RandomFile } from './random-file.js';
+import type { RandomFile } from '../onnx-files/random-file.js';
 import { isSize } from '../base/sizes.js';
 import type { TorchWorld } from './torch-objects.js';
 import { MAX_PICKLE_BYTES, TorchStorage, bigEndian, torchWorld } from './torch-objects.js';

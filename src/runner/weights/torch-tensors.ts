@@ -3,7 +3,7 @@ import { UserError } from '../base/errors.js';
 import type { FloatType } from './floats.js';
 import { allocateFloats, floatBytes, readFloats } from './floats.js';
 import { printable } from '../base/printable.js';
-import type { ByteStream } from './random-file.js';
+import type { ByteStream } from '../onnx-files/random-file.js';
 import { countOf, isSize } from '../base/sizes.js';
 import { TorchStorage } from './torch-objects.js';
 import type { TorchTensor } from './torch-objects.js';

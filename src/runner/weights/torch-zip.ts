@@ -6,7 +6,7 @@
 import { UserError } from '../base/errors.js';
 import { readPickle } from './pickle.js';
 import { printable } from '../base/printable.js';
-import type { RandomFile } from './random-file.js';
+import type { RandomFile } from '../onnx-files/random-file.js';
 import { MAX_PICKLE_BYTES, bigEndian, notAsItIs, torchWorld } from './torch-objects.js';
 import type { TorchStorage } from './torch-objects.js';
 import { torchTensors } from './torch-tensors.js';

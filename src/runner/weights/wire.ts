@@ -3,7 +3,7 @@
  * https://protobuf.dev/programming-guides/encoding/
  */
 import type { UserError } from '../base/errors.js';
-import type { RandomFile } from './random-file.js';
+import type { RandomFile } from '../onnx-files/random-file.js';
 
 /** A field of a message. */
 export interface WireField {

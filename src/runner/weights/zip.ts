@@ -4,7 +4,7 @@ import { fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
 import type { Entry, ZipFile } from 'yauzl';
 import { UserError } from '../base/errors.js';
 import { printable } from '../base/printable.js';
-import type { ByteStream, RandomFile } from './random-file.js';
+import type { ByteStream, RandomFile } from '../onnx-files/random-file.js';
 
 export interface ZipEntry {
   name: string;

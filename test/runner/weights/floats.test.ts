@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../../src/runner/base/errors.js';
 import { allocateFloats, halfToFloat, readFloats } from '../../../src/runner/weights/floats.js';
-import type { ByteStream } from '../../../src/runner/weights/random-file.js';
+import type { ByteStream } from '../../../src/runner/onnx-files/random-file.js';
 
 const streamOf = (bytes: Uint8Array): ByteStream => {
   let position = 0;

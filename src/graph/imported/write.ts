@@ -1,0 +1,170 @@
+/** The nodes of a file, written again as a differentiable graph. */
+import type { GraphBuilder, Value } from '../builder/builder.js';
+import type { AttributeTypes } from '../onnx/attributes.js';
+import type { OperatorName } from '../onnx/names.js';
+import { operatorNames } from '../onnx/names.js';
+import type { Attributes } from '../onnx/types.js';
+import { operators } from '../operators/index.js';
+import { mostElements } from './arrays.js';
+import { evaluated } from './evaluate.js';
+import type { FileNode } from './model.js';
+import type { Prepared } from './prepare.js';
+import type { Element, Tensor } from './tensors.js';
+import { dtypeOf } from './tensors.js';
+import type { WriteContext } from './writers.js';
+import { writers } from './writers.js';
+
+/** Where the tensors of a network come from, by the file's own names. */
+export interface WeightSource {
+  /** The value of a trained tensor, or of a running statistic. */
+  weight(name: string): Value;
+}
+
+/** What is known of a value: all of it, or that it is one of the graph's. */
+type Slot = { known: Tensor } | { value: Value };
+
+const isOperator = (type: string): type is OperatorName => (operatorNames as readonly string[]).includes(type);
+
+/** Attributes as the builder takes them: element types by their names. */
+const attributesOf = ({ attributes }: FileNode, types: AttributeTypes): Attributes =>
+  Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => [
+      name,
+      types[name] === 'dtype' ? dtypeOf(value as number) : (value as Attributes[string]),
+    ]),
+  );
+
+const isNumbers = (data: ArrayLike<Element>): data is ArrayLike<number> =>
+  Array.prototype.every.call(data, (one) => typeof one === 'number');
+
+class FileGraph {
+  private readonly slots = new Map<string, Slot>();
+
+  constructor(
+    private readonly g: GraphBuilder,
+    private readonly prepared: Prepared,
+    private readonly source: WeightSource,
+    private readonly images: Value,
+  ) {
+    this.slots.set(prepared.input.name, { value: images });
+  }
+
+  private slot(name: string): Slot {
+    const found = this.slots.get(name);
+    if (found) return found;
+    const { model, roles } = this.prepared;
+    const tensor = model.tensors.get(name);
+    if (!tensor) throw new Error(`nothing gives its input ${name}`);
+    const role = roles.get(name)?.role ?? 'constant';
+    const slot = role === 'constant' ? { known: tensor } : { value: this.source.weight(name) };
+    this.slots.set(name, slot);
+    return slot;
+  }
+
+  value(name: string): Value {
+    const slot = this.slot(name);
+    if ('value' in slot) return slot.value;
+    const { dtype, shape, data } = slot.known;
+    if (!isNumbers(data)) throw new Error(`${name} depends on the batch size, and more than shapes are made of it`);
+    const value = this.g.constant(dtype, shape, data);
+    return value;
+  }
+
+  write(node: FileNode): void {
+    const known = this.compute(node);
+    if (known) {
+      node.outputs.forEach((name, i) => name !== '' && this.slots.set(name, { known: known[i]! }));
+      return;
+    }
+    const values = this.written(node);
+    node.outputs.forEach((name, i) => {
+      const value = values[i];
+      if (name !== '' && value) this.slots.set(name, { value });
+    });
+  }
+
+  /** What needs no graph; undefined for what does. */
+  private compute({ type, domain, inputs, outputs, attributes }: FileNode): Tensor[] | undefined {
+    if (domain !== '') return undefined;
+    const slots = inputs.map((name) => (name === '' ? null : this.slot(name)));
+    if (type === 'Shape' || type === 'Size') {
+      const from = slots[0]!;
+      const shape = 'known' in from ? from.known.shape : from.value.shape;
+      const [start, end] = [attributes['start'] as number | undefined, attributes['end'] as number | undefined];
+      const dims = type === 'Shape' ? shape.slice(start ?? 0, end) : shape;
+      const known = { dtype: 'int64' as const, shape: [dims.length], data: dims };
+      return type === 'Shape' ? [known] : evaluated('ReduceProd', [known], { keepdims: 0 }, 1);
+    }
+    const all = slots.map((slot) => (slot === null ? null : 'known' in slot ? slot.known : undefined));
+    if (all.includes(undefined)) return undefined;
+    const given = all as (Tensor | null)[];
+    const isLarge = given.some((one) => (one?.data.length ?? 0) > mostElements);
+    return isLarge ? undefined : evaluated(type, given, attributes, outputs.length);
+  }
+
+  private written(node: FileNode): (Value | undefined)[] {
+    const { type, domain, inputs, outputs } = node;
+    if (domain !== '') throw new Error(`operators of ${domain} have no gradient here`);
+    const writer = Object.hasOwn(writers, type) ? writers[type] : undefined;
+    if (writer) return writer(this.context(node));
+    if (!isOperator(type)) throw new Error('this operator has no gradient here');
+    const row = operators[type];
+    const values = inputs.map((name) => (name === '' ? null : this.value(name)));
+    while (values.length > 0 && values.at(-1) === null) values.pop();
+    const wanted = outputs.findLastIndex((name) => name !== '') + 1;
+    return this.g.ops(type, values, attributesOf(node, row.attributes), wanted);
+  }
+
+  private context(node: FileNode): WriteContext {
+    const row = isOperator(node.type) ? operators[node.type] : undefined;
+    return {
+      g: this.g,
+      node: row ? { ...node, attributes: attributesOf(node, row.attributes) as FileNode['attributes'] } : node,
+      count: node.inputs.length,
+      value: (index) => (node.inputs[index] ? this.value(node.inputs[index]) : null),
+      known: (index) => {
+        const slot = this.slot(node.inputs[index] ?? '');
+        if ('known' in slot) return slot.known;
+        throw new Error(`input ${index} must be known when the graph is built, and depends on what an image shows`);
+      },
+      images: this.images,
+      fileBatch: this.prepared.input.shape[0],
+    };
+  }
+}
+
+/** Nodes whose outputs a value is made of, in the file's order. */
+export function nodesFor({ nodes }: Prepared['model'], target: string): FileNode[] {
+  const wanted = new Set([target]);
+  const taken: FileNode[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((name) => wanted.has(name))) continue;
+    node.inputs.forEach((name) => wanted.add(name));
+    taken.push(node);
+  }
+  return taken.reverse();
+}
+
+/**
+ * Writes what a file's tensor `target` is computed by.
+ *
+ * @param images in the form of the file's input
+ * @throws Error naming the node, its operator, and what does not fit
+ */
+export function writeFile(
+  g: GraphBuilder,
+  prepared: Prepared,
+  source: WeightSource,
+  images: Value,
+  target: string,
+): Value {
+  const graph = new FileGraph(g, prepared, source, images);
+  for (const node of nodesFor(prepared.model, target)) {
+    try {
+      graph.write(node);
+    } catch (error) {
+      throw new Error(`node ${node.name} (${node.type}): ${(error as Error).message}`, { cause: error });
+    }
+  }
+  return graph.value(target);
+}
