@@ -56,7 +56,7 @@ export async function importedParity(golden: ImportedCase, device: DeviceOptions
     values.set(tensor, kept);
     return kept;
   };
-  const output = writeFile(g, ready, { weight }, images, ready.model.outputs[0]!);
+  const output = writeFile({ g, inHalves: false }, ready, { weight }, images, ready.model.outputs[0]!);
   const c = g.input('c', 'float32', golden.output_shape);
   const loss = g.op('ReduceSum', [g.op('Mul', [output, c])], { keepdims: 0 });
   const wanted = Object.keys(golden.gradients).filter((tensor) => values.get(tensor)?.tracked);

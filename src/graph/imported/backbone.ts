@@ -102,7 +102,13 @@ function requireImages(ready: Prepared, target: string): void {
 function scratch(imageSize: number): WriteSite {
   const g = new GraphBuilder();
   const tensor = (name: string, shape: number[]) => g.input(name, 'float32', shape);
-  return { g, images: g.input('images', 'float32', [1, 3, imageSize, imageSize]), param: tensor, buffer: tensor };
+  return {
+    g,
+    images: g.input('images', 'float32', [1, 3, imageSize, imageSize]),
+    inHalves: false,
+    param: tensor,
+    buffer: tensor,
+  };
 }
 
 function create(model: FileModel, values: FileOptions): Backbone {
@@ -113,7 +119,7 @@ function create(model: FileModel, values: FileOptions): Backbone {
   const size = sizeOf(ready.input);
   const row = (site: WriteSite): Value => {
     const given = toInput(site.g, site.images, ready.input);
-    const made = writeFile(site.g, ready, weightsFrom(site, ready, isFrozen), given, target);
+    const made = writeFile(site, ready, weightsFrom(site, ready, isFrozen), given, target);
     return pooled(site.g, made, values.pool as Pooling, ready.input.layout);
   };
   const features = (nn: Layers, images: Value, featDim: number): Value =>

@@ -40,8 +40,7 @@ export function dtypeOf(code: number): DType {
   throw new Error(`element type ${otherTypes[code] ?? `number ${code}`} is not supported`);
 }
 
-/** Of one element. */
-export const bytesOf: Record<DType, number> = {
+const bytesOf: Record<DType, number> = {
   ...{ float32: 4, uint8: 1, int8: 1, int32: 4, int64: 8, bool: 1, float16: 2, float64: 8 },
 };
 
@@ -78,8 +77,11 @@ function listed(dtype: DType, proto: TensorProto): ArrayLike<number> {
   return dtype === 'float16' ? ints.map(fromHalf) : ints;
 }
 
+/** Bytes that a tensor takes. @throws Error for an element type that nothing here computes in */
+export const sizeOf = ({ dims, dataType }: TensorProto): number => elementCount(dims) * bytesOf[dtypeOf(dataType)];
+
 /** Reads what a tensor keeps in another file. @throws Error when it can't */
-export type ExternalBytes = (tensor: TensorProto, bytes: number) => Uint8Array;
+export type ExternalBytes = (tensor: TensorProto) => Uint8Array;
 
 /**
  * @throws Error naming what does not fit: an element type, a shape that is none, or other numbers of elements
@@ -91,7 +93,7 @@ export function readTensor(proto: TensorProto, external: ExternalBytes): NumberT
   if (!shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0) || !Number.isSafeInteger(count))
     throw new Error(`its shape [${shape.join(', ')}] is none`);
   const size = count * bytesOf[dtype];
-  const raw = proto.dataLocation === 1 ? external(proto, size) : proto.rawData;
+  const raw = proto.dataLocation === 1 ? external(proto) : proto.rawData;
   if (!raw?.length) {
     const data = listed(dtype, proto);
     if (data.length === count) return { dtype, shape, data };

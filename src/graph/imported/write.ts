@@ -1,5 +1,6 @@
 /** The nodes of a file, written again as a differentiable graph. */
 import type { GraphBuilder, Value } from '../builder/builder.js';
+import type { WriteSite } from '../nn/layers.js';
 import type { AttributeTypes } from '../onnx/attributes.js';
 import type { OperatorName } from '../onnx/names.js';
 import { operatorNames } from '../onnx/names.js';
@@ -23,6 +24,9 @@ export interface WeightSource {
 /** What is known of a value: all of it, or that it is one of the graph's. */
 type Slot = { known: Tensor } | { value: Value };
 
+/** What mixed precision computes in float16, as PyTorch's autocast does; the rest stays float32. */
+const products: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+
 const isOperator = (type: string): type is OperatorName => (operatorNames as readonly string[]).includes(type);
 
 /** Attributes as the builder takes them: element types by their names. */
@@ -40,12 +44,15 @@ const isNumbers = (data: ArrayLike<Element>): data is ArrayLike<number> =>
 class FileGraph {
   private readonly slots = new Map<string, Slot>();
 
+  private readonly g: GraphBuilder;
+
   constructor(
-    private readonly g: GraphBuilder,
+    private readonly site: Pick<WriteSite, 'g' | 'inHalves'>,
     private readonly prepared: Prepared,
     private readonly source: WeightSource,
     private readonly images: Value,
   ) {
+    this.g = site.g;
     this.slots.set(prepared.input.name, { value: images });
   }
 
@@ -112,7 +119,10 @@ class FileGraph {
     const values = inputs.map((name) => (name === '' ? null : this.value(name)));
     while (values.length > 0 && values.at(-1) === null) values.pop();
     const wanted = outputs.findLastIndex((name) => name !== '') + 1;
-    return this.g.ops(type, values, attributesOf(node, row.attributes), wanted);
+    const attributes = attributesOf(node, row.attributes);
+    if (!this.site.inHalves || !products.has(type)) return this.g.ops(type, values, attributes, wanted);
+    const halves = values.map((value) => value && this.g.op('Cast', [value], { to: 'float16' }));
+    return this.g.ops(type, halves, attributes, wanted).map((made) => this.g.op('Cast', [made], { to: 'float32' }));
   }
 
   private context(node: FileNode): WriteContext {
@@ -152,13 +162,13 @@ export function nodesFor({ nodes }: Prepared['model'], target: string): FileNode
  * @throws Error naming the node, its operator, and what does not fit
  */
 export function writeFile(
-  g: GraphBuilder,
+  site: Pick<WriteSite, 'g' | 'inHalves'>,
   prepared: Prepared,
   source: WeightSource,
   images: Value,
   target: string,
 ): Value {
-  const graph = new FileGraph(g, prepared, source, images);
+  const graph = new FileGraph(site, prepared, source, images);
   for (const node of nodesFor(prepared.model, target)) {
     try {
       graph.write(node);

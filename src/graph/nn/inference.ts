@@ -86,6 +86,6 @@ export class InferenceLayers implements Layers {
   }
 
   written(x: Value, body: (site: WriteSite) => Value): Value {
-    return body(writeSite(this.g, this.source, x));
+    return body(writeSite(this.g, this.source, x, false));
   }
 }

@@ -45,6 +45,8 @@ export interface WriteSite {
   g: GraphBuilder;
   /** (N, C, H, W), float32. */
   images: Value;
+  /** Whether products are to be computed in float16. */
+  inHalves: boolean;
   /** Tensors of the network, by names of their own in its scope. */
   param(name: string, shape: number[], init: Init): Value;
   buffer(name: string, shape: number[], init: Init): Value;
@@ -75,7 +77,7 @@ export interface Layers {
   flatten(x: Value): Value;
   /** x [N, in] -> [N, out]. */
   linear(name: string, x: Value, options: LinearOptions): Value;
-  /** Feature maps -> what `body` writes of them, [N, ...]. @throws Error for float16 */
+  /** Feature maps -> what `body` writes of them, [N, ...], float32. */
   written(x: Value, body: (site: WriteSite) => Value): Value;
 }
 
@@ -86,10 +88,10 @@ export interface ParameterSource {
 }
 
 /** Tensors of a source below the current scope. */
-export function writeSite(g: GraphBuilder, source: ParameterSource, images: Value): WriteSite {
+export function writeSite(g: GraphBuilder, source: ParameterSource, images: Value, inHalves: boolean): WriteSite {
   const path = g.path === '' ? '' : `${g.path}.`;
   return {
-    ...{ g, images },
+    ...{ g, images, inHalves },
     param: (name, shape, init) => source.param(`${path}${name}`, shape, init),
     buffer: (name, shape, init) => source.buffer(`${path}${name}`, shape, init),
   };

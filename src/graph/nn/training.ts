@@ -142,8 +142,7 @@ export class TrainingLayers implements Layers {
   }
 
   written(x: Value, body: (site: WriteSite) => Value): Value {
-    if (isHalf(x))
-      throw new Error('--precision fp16: a network from an ONNX file has no mixed precision: leave it out');
-    return body(writeSite(this.g, this.source, transpose(this.g, x, [1, 0, 2, 3])));
+    const images = transpose(this.g, isHalf(x) ? this.g.op('Cast', [x], { to: 'float32' }) : x, [1, 0, 2, 3]);
+    return body(writeSite(this.g, this.source, images, isHalf(x)));
   }
 }

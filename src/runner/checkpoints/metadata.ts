@@ -39,6 +39,8 @@ export interface CheckpointMetadata {
   rollbacks?: number;
   /** Since the training began, in whatever precision; absent for none. */
   leftOut?: LeftOut;
+  /** A backbone that was an ONNX file, without its weights; see `modules/network-text.ts`. */
+  network?: string;
 }
 
 /** A vector of the state, and how many consecutive tensors of the file it spans. */
@@ -79,6 +81,7 @@ export function encodeMetadata(metadata: CheckpointMetadata, vectors: readonly V
     hyperparameters: canonicalJson({ run: metadata.runOptions, training: metadata.options }),
     best: canonicalJson(metadata.best),
     ...(metadata.leftOut && { left_out: canonicalJson(metadata.leftOut) }),
+    ...(metadata.network !== undefined && { network: metadata.network }),
     ...preprocessingEntry(metadata),
     vectors: JSON.stringify(vectors),
   };
@@ -178,6 +181,7 @@ export function decodeMetadata(
     best: entry('best', isBest),
     ...(rollbacks !== undefined && { rollbacks }),
     ...(text['left_out'] !== undefined && { leftOut: entry('left_out', isLeftOut) }),
+    ...(text['network'] !== undefined && { network: text['network'] }),
   };
   const wrong = contradiction(metadata);
   if (wrong !== undefined) throw new UserError(`${path} is damaged: ${wrong}. Take another checkpoint.`);

@@ -7,10 +7,11 @@ import type { LoadedModules } from '../modules/kinds.js';
 import { noModules } from '../modules/kinds.js';
 import { requireLayout } from '../options/network.js';
 import { chooseCheckpoint } from './choose.js';
-import type { CheckpointMetadata } from './checkpoint.js';
+import { networkModules } from '../modules/network-text.js';
+import type { Checkpoint, CheckpointMetadata } from './checkpoint.js';
 import { loadCheckpoint, matchCheckpoint } from './checkpoint.js';
 import { recordedPreprocessing } from './metadata.js';
-import { requireModules } from './own-parts.js';
+import { recordedModules, requireModules } from './own-parts.js';
 
 export interface TrainedNetwork {
   network: NetworkOptions;
@@ -36,14 +37,24 @@ export async function loadNetwork(checkpointPath: string, modules = noModules): 
   return (await loadTraining(checkpointPath, modules)).trained;
 }
 
+/** The backbone that the checkpoint itself has kept, where none is given. */
+function withNetwork({ path, metadata }: Checkpoint, given: LoadedModules): LoadedModules {
+  const { network, runOptions } = metadata;
+  const digits = recordedModules(runOptions).backbone;
+  return network === undefined || digits === undefined || given.definitions.backbone
+    ? given
+    : networkModules(network, path, digits);
+}
+
 /** The network, and what the checkpoint tells of its training. @throws as `loadNetwork` */
 export async function loadTraining(
   checkpointPath: string,
-  modules = noModules,
+  given = noModules,
 ): Promise<{ trained: TrainedNetwork; state: TrainingState; metadata: CheckpointMetadata }> {
   const checkpoint = await loadCheckpoint(await chooseCheckpoint(checkpointPath));
   const { metadata } = checkpoint;
   const { options, step } = metadata;
+  const modules = withNetwork(checkpoint, given);
   const { model, featDim, embedDim, imageSize, mean, std, backboneOptions } = options;
   const network: NetworkOptions = {
     ...{ model, featDim, embedDim, imageSize },

@@ -43,7 +43,9 @@ export class ComputeThread {
     { facts }: LoadedModules = noModules,
   ) {
     this.device = device;
-    const modules = Object.fromEntries(facts.map(({ kind, path, sha256 }) => [kind, { path, sha256 }]));
+    const modules = Object.fromEntries(
+      facts.map(({ kind, path, sha256, network }) => [kind, { path, sha256, network }]),
+    );
     const workerData: Start = { device: { device, deviceId, threads, tf32, gpuMemLimit, deterministic }, modules };
     this.worker = new Worker(workerFile('compute/worker'), { workerData });
     this.worker.on('message', (reply: Reply) => this.settle(reply));

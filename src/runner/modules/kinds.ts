@@ -26,6 +26,8 @@ export interface ModuleSource {
   path: string;
   /** The fingerprint that it must have; any unless given. */
   sha256?: string;
+  /** What a checkpoint has kept of an ONNX file, in its place: see `network-text.ts`. */
+  network?: string;
 }
 
 export type ModuleSources = Partial<Record<PartKind, ModuleSource>>;
@@ -46,11 +48,15 @@ export interface ModuleFacts {
   files: ModuleFile[];
   /** Of all its files. */
   sha256: string;
+  /** Where it is from a checkpoint, without a file. */
+  network?: string;
 }
 
 export interface LoadedModules {
   definitions: Definitions;
   facts: ModuleFacts[];
+  /** What checkpoints keep of a backbone that is an ONNX file: see `network-text.ts`. */
+  network?: string;
 }
 
 /** A part as people are told of it: its name, and the file that it is from where a module has brought it. */

@@ -7,6 +7,7 @@ import { UserError } from '../base/errors.js';
 import { shortHash } from '../base/short-hash.js';
 import { blamed, saying } from './blame.js';
 import { badDefinition } from './definition.js';
+import { networkModules, networkText } from './network-text.js';
 import { hook } from './hook.js';
 import { readModule } from './fingerprint.js';
 import { readOnnxFacts } from './onnx-facts.js';
@@ -84,11 +85,13 @@ const nameOf = (file: string): string =>
 export async function loadModules(sources: ModuleSources = {}): Promise<LoadedModules> {
   const definitions: Record<string, unknown> = {};
   const facts: ModuleFacts[] = [];
+  let network: string | undefined;
   for (const kind of partKinds) {
     const source = sources[kind];
     if (!source) continue;
-    const file = isOnnxPath(source.path) ? await readOnnxFacts(kind, source.path) : undefined;
-    const found = file?.facts ?? (await readModule(kind, source.path));
+    if (source.network !== undefined) return networkModules(source.network, source.path, source.sha256!);
+    const read = isOnnxPath(source.path) ? await readOnnxFacts(kind, source.path) : undefined;
+    const found = read?.facts ?? (await readModule(kind, source.path));
     if (source.sha256 !== undefined && !found.sha256.startsWith(source.sha256)) {
       throw new UserError(
         `--${kind} ${source.path} has changed: its SHA-256 is ${shortHash(found.sha256)}..., recorded is ` +
@@ -96,7 +99,11 @@ export async function loadModules(sources: ModuleSources = {}): Promise<LoadedMo
       );
     }
     facts.push(found);
-    definitions[kind] = file ? fileBackbone(nameOf(found.path), file.model) : await definitionOf(found);
+    if (read) {
+      const name = nameOf(found.path);
+      definitions[kind] = fileBackbone(name, read.file.model);
+      network = networkText(name, read.file);
+    } else definitions[kind] = await definitionOf(found);
   }
-  return { definitions: definitions as Definitions, facts };
+  return { definitions: definitions as Definitions, facts, ...(network !== undefined && { network }) };
 }

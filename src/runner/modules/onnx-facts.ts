@@ -1,8 +1,8 @@
 /** A backbone that is an ONNX file, as modules are told of. */
 import path from 'node:path';
-import type { FileModel } from '../../graph/imported/model.js';
 import { UserError } from '../base/errors.js';
-import { readOnnxModel } from '../onnx-files/read-model.js';
+import type { OnnxFile } from '../onnx-files/read-model.js';
+import { readOnnxFile } from '../onnx-files/read-model.js';
 import { factsOf, readModule, realFile } from './fingerprint.js';
 import type { ModuleFacts, PartKind } from './kinds.js';
 import { isOnnxPath } from './kinds.js';
@@ -12,11 +12,11 @@ import { isOnnxPath } from './kinds.js';
  *
  * @throws UserError when it is no backbone's, can't be read, or is in a form that is not supported
  */
-export async function readOnnxFacts(kind: PartKind, given: string): Promise<{ facts: ModuleFacts; model: FileModel }> {
+export async function readOnnxFacts(kind: PartKind, given: string): Promise<{ facts: ModuleFacts; file: OnnxFile }> {
   if (kind !== 'backbone') throw new UserError(`--${kind} ${given}: an ONNX file brings a backbone, not a ${kind}.`);
   const entry = await realFile(path.resolve(given), '--model');
-  const { model, parts } = await readOnnxModel(entry);
-  return { facts: factsOf(kind, entry, parts), model };
+  const file = await readOnnxFile(entry);
+  return { facts: factsOf(kind, entry, file.parts), file };
 }
 
 /** The facts of a module, or of an ONNX file. @throws UserError as `readModule` and `readOnnxFacts` */

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { FileModel } from '../../graph/imported/model.js';
 import { readModel } from '../../graph/imported/model.js';
-import { dtypeOf, bytesOf } from '../../graph/imported/tensors.js';
+import type { ExternalBytes } from '../../graph/imported/tensors.js';
+import { sizeOf } from '../../graph/imported/tensors.js';
 import type { ModelProto, TensorProto } from '../../graph/onnx/schema.js';
 import { decodeModel } from '../../graph/onnx/schema.js';
-import { elementCount } from '../../graph/onnx/types.js';
 import { UserError } from '../base/errors.js';
 import { readWholeFile } from '../base/files.js';
 import { printable } from '../base/printable.js';
@@ -44,7 +44,7 @@ async function readExternal(model: ModelProto, file: string) {
   const parts = new Map<string, OnnxFilePart>();
   for (const tensor of externalTensors(model)) {
     const data = new Map((tensor.externalData ?? []).map(({ key, value }) => [key, value]));
-    const length = elementCount(tensor.dims) * bytesOf[dtypeOf(tensor.dataType)];
+    const length = sizeOf(tensor);
     const range = await locateExternal(file, data, length, `the tensor ${printable(tensor.name ?? '')}`);
     const opened = await RandomFile.open(range.path);
     try {
@@ -81,20 +81,27 @@ function decoded(bytes: Uint8Array, file: string): ModelProto {
   }
 }
 
+export interface OnnxFile {
+  proto: ModelProto;
+  model: FileModel;
+  external: ExternalBytes;
+  /** Itself first. */
+  parts: OnnxFilePart[];
+}
+
 /**
- * @returns the network, and its files, itself first
  * @throws UserError naming the file that can't be read, is none, or is in a form that is not supported
  */
-export async function readOnnxModel(file: string): Promise<{ model: FileModel; parts: OnnxFilePart[] }> {
+export async function readOnnxFile(file: string): Promise<OnnxFile> {
   const bytes = await readWholeFile(file, maxBytes);
   const proto = decoded(bytes, file);
   if (!proto.graph)
     throw new UserError(`${file} is no ONNX file: there is no graph in it. Give a network's .onnx file.`);
   const own = { path: path.basename(file), sha256: createHash('sha256').update(bytes).digest('hex') };
   try {
-    const external = await readExternal(proto, file);
-    const model = readModel(proto, (tensor) => external.bytes.get(tensor)!);
-    return { model, parts: [own, ...external.parts] };
+    const outside = await readExternal(proto, file);
+    const external: ExternalBytes = (tensor) => outside.bytes.get(tensor)!;
+    return { proto, model: readModel(proto, external), external, parts: [own, ...outside.parts] };
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(`${file}: ${(error as Error).message}`, { cause: error });

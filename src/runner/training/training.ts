@@ -309,6 +309,7 @@ export class Training {
       ...{ epoch, epochStep, step, seed: plan.schedule.seed, options: training, runOptions: recorded },
       ...(rollbacks > 0 && { rollbacks }),
       ...(allLeftOut(leftOut) > 0 && { leftOut }),
+      ...(plan.modules.network !== undefined && { network: plan.modules.network }),
     };
     this.saveFailed = true;
     // After a power cut, no step of a checkpoint is missing from what is told of its run.
