@@ -2,6 +2,7 @@
 import { dropoutBytes } from '../src/graph/artifacts/artifacts.js';
 import { describeNetwork, describeState, initialState } from '../src/graph/step/describe.js';
 import type { TrainingOptions } from '../src/graph/options.js';
+import type { Definitions } from '../src/graph/parts/parts.js';
 import type { Philox } from '../src/graph/state/philox.js';
 import type { PlainTensors } from '../src/runner/compute/engine.js';
 
@@ -24,15 +25,20 @@ export const benchOptions = (chosen: Pick<TrainingOptions, Chosen>): TrainingOpt
 });
 
 /** The state that a training with seed 0 begins with, as feeds of its graphs. */
-export function initialFeeds(options: TrainingOptions): PlainTensors {
-  const layout = describeNetwork(options);
-  const initial = initialState(options, 0, layout);
-  const shapes = describeState(options, layout);
+export function initialFeeds(options: TrainingOptions, definitions: Definitions = {}): PlainTensors {
+  const layout = describeNetwork(options, definitions);
+  const initial = initialState(options, 0, layout, definitions);
+  const shapes = describeState(options, layout, definitions);
   return Object.fromEntries(shapes.map(({ name, shape }) => [name, { data: initial[name]!, dims: shape }]));
 }
 
 /** What steps are given, images, labels and rates, made up. */
-export function madeUpSteps(options: TrainingOptions, steps: number, random: Philox): PlainTensors {
+export function madeUpSteps(
+  options: TrainingOptions,
+  steps: number,
+  random: Philox,
+  definitions: Definitions = {},
+): PlainTensors {
   const { batchSize, batchK, imageSize } = options;
   const float = (dims: number[], fill: (array: Float32Array) => Float32Array) => ({
     data: fill(new Float32Array(dims.reduce((a, b) => a * b, 1))),
@@ -41,7 +47,7 @@ export function madeUpSteps(options: TrainingOptions, steps: number, random: Phi
   const bytes = steps * batchSize * imageSize * imageSize * 3;
   const pixels = new Uint32Array(Math.ceil(bytes / 4)).map(() => random.uint32());
   const labels = Int32Array.from({ length: steps * batchSize }, (_, i) => Math.floor((i % batchSize) / batchK));
-  const dropped = dropoutBytes(describeNetwork(options), options);
+  const dropped = dropoutBytes(describeNetwork(options, definitions), options);
   return {
     images: { data: new Uint8Array(pixels.buffer, 0, bytes), dims: [steps, batchSize, imageSize, imageSize, 3] },
     labels: { data: labels, dims: [steps, batchSize] },

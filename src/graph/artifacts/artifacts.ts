@@ -18,7 +18,7 @@ import { finishStep } from '../step/finish.js';
 import { scaleIn } from '../step/loss-scale.js';
 import type { Conversions, LoopedStep, State } from '../step/loop.js';
 import { stepLoop } from '../step/loop.js';
-import { backboneFeatures, embeddingHead, imagesToFeatures } from '../step/network.js';
+import { backboneFeatures, backbonePath, embeddingHead, imagesToFeatures } from '../step/network.js';
 import { trainingStep, tupleTensors } from '../step/step.js';
 import { beginUpdate } from '../step/update.js';
 import type { ImageInput } from './on-images.js';
@@ -31,7 +31,7 @@ import {
   stateInputs,
   uniformsShape,
 } from './inputs.js';
-import { decoded, imageInput, onImages } from './on-images.js';
+import { decoded, imageInput, onFeatures, onImages } from './on-images.js';
 
 export type { ImageInput } from './on-images.js';
 
@@ -109,32 +109,55 @@ export function buildOptimizerModel(options: TrainingOptions, definitions: Defin
   return encodeModel(g.model('optimizer'));
 }
 
+/** Whether a training takes in place of images what their frozen backbone has given for them. */
+export interface TakesFeatures {
+  takesFeatures?: boolean;
+}
+
+/** Whether only the head learns: everything else is the same in each step. */
+export const learnsHeadAlone = ({ params, dropoutCount, fewestNormalized }: NetworkLayout): boolean =>
+  params.every(({ name }) => !name.startsWith(backbonePath(''))) &&
+  dropoutCount === 0 &&
+  fewestNormalized === undefined;
+
+/** A network whose backbone has no place in the state. */
+const headOf = (layout: NetworkLayout): NetworkLayout => {
+  if (learnsHeadAlone(layout)) return { ...layout, buffers: [], bufferCount: 0 };
+  throw new Error('features stand for images only where nothing but the head learns');
+};
+
 /**
  * K whole steps in one Loop; K is the first dimension of the data.
  *
- * Inputs: `images` uint8 [steps, N, H, W, 3], `labels` int32 [steps, N], `uniforms` [steps, N, batchK - 1] (or what the sampling
+ * Inputs: `images` uint8 [steps, N, H, W, 3] (or float32 [steps, N, featDim] where it takes features, and then no `buffers`), `labels` int32 [steps, N], `uniforms` [steps, N, batchK - 1] (or what the sampling
  * declares), `dropout` uint8 [steps, dropoutBytes] where there are some, `lr` and `lr_NAME` of the loss's parameters [steps],
  * and the state by name. Outputs: NAME_out for each state tensor, `losses` [steps], the loss's statistics [steps] (`pairs`
  * int32), with clipping, skipping or mixed precision `gradient_norms` [steps], before the clipping, and with mixed precision `loss_scales`
  * [steps].
  */
-export function buildTrainLoop(options: TrainingOptions, definitions: Definitions = {}): Uint8Array {
+export function buildTrainLoop(options: TrainingOptions & TakesFeatures, definitions: Definitions = {}): Uint8Array {
   const g = new GraphBuilder(options.provider, '', [], options);
   const parts = partsOf(options, definitions);
-  const layout = describeNetwork(options, definitions);
-  const { batchSize, imageSize } = options;
-  const images = g.input('images', 'uint8', ['steps', batchSize, imageSize, imageSize, 3]);
+  const described = describeNetwork(options, definitions);
+  const { batchSize, imageSize, featDim, takesFeatures } = options;
+  const layout = takesFeatures ? headOf(described) : described;
+  const images = takesFeatures
+    ? g.input('images', 'float32', ['steps', batchSize, featDim])
+    : g.input('images', 'uint8', ['steps', batchSize, imageSize, imageSize, 3]);
   const labels = g.input('labels', 'int32', ['steps', batchSize]);
   const random = uniformsShape(parts, options);
   const uniforms = random && g.input('uniforms', 'float32', ['steps', ...random]);
   const bytes = dropoutBytes(layout, options);
   const dropout = bytes ? g.input('dropout', 'uint8', ['steps', bytes]) : null;
   const rates = rateInputs(g, parts, ['steps']);
-  const initial = stateInputs(g, layout, parts, () => true);
+  const initial = stateInputs(g, layout, parts, (name) => !takesFeatures || name !== 'buffers');
   const packing = packingOf(options.provider, layout);
-  const step = (body: GraphBuilder, row: (data: Value) => Value, before: State): LoopedStep => {
+  const step = (body: GraphBuilder, row: (data: Value) => Value, carried: State): LoopedStep => {
+    const before = takesFeatures ? { ...carried, buffers: body.constant('float32', [0], []) } : carried;
     const update = beginUpdate(body, before, packing.places, parts, options);
-    const embedding = onImages(body, decoded(row(images), options), parts, options);
+    const embedding = takesFeatures
+      ? onFeatures(body, row(images), options)
+      : onImages(body, decoded(row(images), options), parts, options);
     const data = { labels: row(labels), uniforms: uniforms && row(uniforms) };
     const made = { ...stepParts(layout, parts, options), ...embedding(dropout && row(dropout)), packing };
     const state = stepState(body, before, parts);
@@ -189,4 +212,19 @@ export function buildFeaturesModel(network: EvaluationOptions, definitions: Defi
   g.output('embeddings', embeddings);
   g.output('features', features);
   return encodeModel(g.model('features'));
+}
+
+/**
+ * What embeds features of a network whose head alone learns. Inputs: `features` [batch, featDim], `params`. Output: `embeddings` [batch, embedDim].
+ *
+ * @throws Error for another network
+ */
+export function buildHeadModel(network: EvaluationOptions, definitions: Definitions = {}): Uint8Array {
+  const g = new GraphBuilder();
+  const layout = headOf(describeNetwork(network, definitions));
+  const features = g.input('features', 'float32', ['batch', network.featDim]);
+  const params = unpack(g, g.input('params', 'float32', [layout.paramCount]), layout.params);
+  const layers = new InferenceLayers(g, new TensorMap(params, new Map()));
+  g.output('embeddings', embeddingHead(g, layers, features, network.embedDim));
+  return encodeModel(g.model('head'));
 }

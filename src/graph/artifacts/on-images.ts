@@ -4,7 +4,7 @@ import { randomDropout } from '../ops/dropout.js';
 import type { TrainingOptions } from '../options.js';
 import type { Parts } from '../parts/parts.js';
 import type { Pieces } from '../step/micro-batches.js';
-import { embed, imagesToFeatures } from '../step/network.js';
+import { embed, embeddingHead, imagesToFeatures } from '../step/network.js';
 import type { NetworkParts } from '../step/passes.js';
 import type { Piece } from '../step/piece.js';
 
@@ -50,6 +50,14 @@ function networkOn(
     },
   };
 }
+
+/** The head alone, on what a frozen backbone has given for the images, [N, featDim]. */
+export const onFeatures =
+  (g: GraphBuilder, features: Value, { provider, embedDim }: TrainingOptions) =>
+  (): NetworkParts => ({
+    network: (layers) => embeddingHead(g, layers, features, embedDim),
+    mode: { provider },
+  });
 
 /** Images of a batch, of which a piece goes through the network. */
 export interface OfPiece {

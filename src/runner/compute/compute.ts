@@ -2,7 +2,8 @@
  * ONNX Runtime's sessions and the tensors that stay with them from run to run (the training state): what runs in the
  * compute thread. Graphs are built here as well, and initial weights made, since both take seconds for large networks.
  */
-import { buildEvalModel, buildFeaturesModel, buildTrainLoop } from '../../graph/artifacts/artifacts.js';
+import type { TakesFeatures } from '../../graph/artifacts/artifacts.js';
+import { buildEvalModel, buildFeaturesModel, buildHeadModel, buildTrainLoop } from '../../graph/artifacts/artifacts.js';
 import { describeNetwork, describeState, initialState } from '../../graph/step/describe.js';
 import type { NetworkOptions, TrainingOptions } from '../../graph/options.js';
 import { buildNearestCenterModel } from '../../graph/artifacts/nearest-center.js';
@@ -31,9 +32,10 @@ import type { Communicator } from '../ranks/communicator.js';
 
 /** The graphs that a compute thread can open, and what each is built from. */
 export interface GraphOptions {
-  train_loop: TrainingOptions;
+  train_loop: TrainingOptions & TakesFeatures;
   eval_model: NetworkOptions;
   features_model: NetworkOptions;
+  head_model: NetworkOptions;
   retrieval: RetrievalOptions;
   relevance: RetrievalOptions;
   nearest_center: { dim: number };
@@ -55,6 +57,7 @@ const openers: { [Name in GraphName]: Open<GraphOptions[Name]> } = {
     engine.open(buildEvalModel({ ...options, provider: device.device }, definitions), device),
   features_model: (engine, options, device, definitions) =>
     engine.open(buildFeaturesModel({ ...options, provider: device.device }, definitions), device),
+  head_model: (engine, options, device, definitions) => engine.open(buildHeadModel(options, definitions), device),
   retrieval: (engine, options, device) => engine.open(buildRetrievalModel(options), device),
   relevance: (engine, options, device) => engine.open(buildRelevanceModel(options), device),
   nearest_center: (engine, options, device) => engine.open(buildNearestCenterModel(options), exactOn(device)),

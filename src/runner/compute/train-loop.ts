@@ -1,4 +1,5 @@
 /** `train_loop.onnx`, whose state exists once. */
+import type { TakesFeatures } from '../../graph/artifacts/artifacts.js';
 import { buildTrainLoop } from '../../graph/artifacts/artifacts.js';
 import { describeNetwork } from '../../graph/step/describe.js';
 import type { TrainingOptions } from '../../graph/options.js';
@@ -16,7 +17,7 @@ const arenaLimits = { parameters: 2 ** 26, pixels: 2 ** 19 } as const;
 /** Opens `train_loop.onnx`. @throws UserError when the device can't be used */
 export function openTrainLoop(
   engine: Engine,
-  options: TrainingOptions,
+  options: TrainingOptions & TakesFeatures,
   device: DeviceOptions,
   definitions: Definitions,
 ): Promise<EngineSession> {

@@ -2,7 +2,6 @@
 import type { BatchPlan, StepBatch } from './batches.js';
 import { UserError } from '../base/errors.js';
 import { BadImageError } from './image-file.js';
-import type { ImageLoader } from './loader.js';
 
 /** Consecutive steps of one epoch, stacked: what one run of the training loop takes. */
 export interface TrainingRun {
@@ -11,8 +10,11 @@ export interface TrainingRun {
   step: number;
   /** How many steps these are. */
   steps: number;
-  /** RGB, uint8, [steps, images, H, W, 3], of the images that the plan has for this process; the consumer's own. */
-  images: Uint8Array;
+  /**
+   * RGB, uint8, [steps, images, H, W, 3], of the images that the plan has for this process; or features of them, [steps, images, featDim]. The
+   * consumer's own.
+   */
+  images: Uint8Array | Float32Array;
   /** [steps, N] */
   labels: Int32Array;
   /** [steps, random numbers of the sampling] */
@@ -23,11 +25,18 @@ export interface TrainingRun {
   dataSeconds: number;
 }
 
+/** What a network is given of images: their pixels, or features. */
+export interface ImageSource {
+  decode(paths: readonly string[], flips: ArrayLike<number>): Promise<Uint8Array | Float32Array>;
+  /** What an image takes. */
+  imageBytes: number;
+}
+
 export interface PrefetchOptions {
   plan: BatchPlan;
   /** File of each image that the plan's indices mean. */
   paths: readonly string[];
-  loader: Pick<ImageLoader, 'decode'>;
+  loader: Pick<ImageSource, 'decode'>;
   /** The first step to make. */
   from: { epoch: number; step: number };
   /** The epoch to stop before. */

@@ -54,6 +54,8 @@ export interface EvalOptions {
   batchSize?: number;
   /** Where several processes evaluate as one. */
   among?: AmongRanks;
+  /** What embeds the images, where something knows a shorter way. */
+  embedded?: () => Promise<Float32Array>;
 }
 
 /**
@@ -67,7 +69,7 @@ export async function evaluateOn(
   set: ImageSet,
   loader: ImageLoader,
   { onProgress, onEmbeddings, signal }: EvalHooks,
-  { ks = recallKs, metrics: choice = 'recall', batchSize = defaultEvalBatch, among }: EvalOptions = {},
+  { ks = recallKs, metrics: choice = 'recall', batchSize = defaultEvalBatch, among, embedded }: EvalOptions = {},
 ): Promise<Measured> {
   const stage = (name: EvalStage) => ({
     signal,
@@ -76,9 +78,11 @@ export async function evaluateOn(
   const paths = set.images.map(({ path }) => path);
   const labels = Int32Array.from(set.images, ({ label }) => label);
   const job = { network, loader, paths, batchSize };
-  const embeddings = among
-    ? await embedAmongRanks(thread, job, stage('embed'), among)
-    : await embedOn(thread, job, stage('embed'));
+  const embeddings = embedded
+    ? await embedded()
+    : among
+      ? await embedAmongRanks(thread, job, stage('embed'), among)
+      : await embedOn(thread, job, stage('embed'));
   await onEmbeddings?.(embeddings);
   const rows = { embeddings, dim: network.embedDim };
   const sets = searchSets(set);

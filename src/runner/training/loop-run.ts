@@ -20,13 +20,16 @@ export interface StepShapes {
 }
 
 export function loopFeeds(run: TrainingRun, options: TrainingOptions, shapes: StepShapes, rates: Rates): PlainTensors {
-  const { batchSize, imageSize } = options;
+  const { batchSize, imageSize, featDim } = options;
   const { images, labels, uniforms, dropout, steps } = run;
   const all = (rate: number) => ({ data: new Float32Array(steps).fill(rate), dims: [steps] });
   const own = Object.entries(rates.own).map(([name, rate]) => [`lr_${name}`, all(rate)]);
   return {
     // Of a rank, its share of the batch.
-    images: { data: images, dims: [steps, images.length / (steps * imageSize ** 2 * 3), imageSize, imageSize, 3] },
+    images:
+      images instanceof Float32Array
+        ? { data: images, dims: [steps, images.length / (steps * featDim), featDim] }
+        : { data: images, dims: [steps, images.length / (steps * imageSize ** 2 * 3), imageSize, imageSize, 3] },
     labels: { data: labels, dims: [steps, batchSize] },
     ...(shapes.uniforms && { uniforms: { data: uniforms, dims: [steps, ...shapes.uniforms] } }),
     dropout: { data: dropout, dims: [steps, dropout.length / steps] },

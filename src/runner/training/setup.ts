@@ -1,6 +1,7 @@
 /** Everything that a training needs, opened and checked: what may fail fails here, the quick checks first. */
 import { dirname, join, resolve } from 'node:path';
-import { dropoutBytes, uniformsShape } from '../../graph/artifacts/artifacts.js';
+import { dropoutBytes, learnsHeadAlone, uniformsShape } from '../../graph/artifacts/artifacts.js';
+import { FrozenFeatures } from './frozen.js';
 import { inPart } from '../../graph/declarations.js';
 import { elementCount } from '../../graph/onnx/types.js';
 import type { TrainingOptions } from '../../graph/options.js';
@@ -76,6 +77,8 @@ export interface TrainSetup {
   batchAt: BatchPlan;
   stepsPerEpoch: number;
   loader: ImageLoader;
+  /** Features in place of images, where only the head learns. */
+  frozen: { train: FrozenFeatures; val: FrozenFeatures } | undefined;
   ranks: Ranks;
   /** Of each batch. */
   share: ReturnType<typeof shareOfBatch>;
@@ -210,6 +213,29 @@ export function planSteps(
   return { batchAt: planBatches(train, batches, random), shapes: { uniforms } };
 }
 
+/** The features of all images that a frozen backbone gives. */
+async function frozenFeatures(
+  thread: ComputeThread,
+  { training, train, val, loader, plan }: Pick<TrainSetup, 'training' | 'train' | 'val' | 'loader' | 'plan'>,
+  { onEvent, signal }: RunHooks,
+): Promise<NonNullable<TrainSetup['frozen']>> {
+  const began = performance.now();
+  const onProgress = (done: number, total: number) => onEvent({ kind: 'eval-progress', stage: 'embed', done, total });
+  const of = ({ images }: ImageSet, mirrored: boolean) => {
+    const paths = images.map(({ path }) => path);
+    return FrozenFeatures.compute(thread, { network: training, loader, paths, mirrored }, { onProgress, signal });
+  };
+  const mirrored = plan.batches.flip > 0;
+  const made = { train: await of(train, mirrored), val: await of(val, false) };
+  const seconds = (performance.now() - began) / 1000;
+  const count = train.images.length * (mirrored ? 2 : 1) + val.images.length;
+  const message =
+    `only the head learns: the features of ${counted(count, 'image')}${mirrored ? ', mirror images among them,' : ''} ` +
+    `took ${seconds.toFixed(1)} s (${(count / seconds).toFixed(0)} a second), and are kept`;
+  onEvent({ kind: 'note', message });
+  return made;
+}
+
 /** Where the run begins. */
 export function startOf({ startEpoch }: TrainingPlan['schedule'], resumed: Checkpoint | undefined): Position {
   if (!resumed) return { epoch: startEpoch, epochStep: 0, step: 0 };
@@ -263,7 +289,9 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   for (const { file, aside } of folder.setAside) note(`${file} is damaged, and kept as ${aside}`);
   const weights = resumed ? undefined : await obtainPretrained(source, hooks);
 
-  await thread.open('train_loop', training);
+  // One process after another would have to have all features.
+  const takesFeatures = learnsHeadAlone(layout) && ranks.size === 1;
+  await thread.open('train_loop', { ...training, takesFeatures });
   // Nothing of an ONNX file runs.
   if (plan.modules.facts.some(({ path }) => !isOnnxPath(path)))
     await requireSameEachTime(thread, training, plan.modules);
@@ -284,6 +312,9 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
     note(
       `--small-classes drop leaves out what has fewer than ${plan.batches.batchK} images (--batch-k):\n${listSome(dropped)}`,
     );
+  const frozen = takesFeatures
+    ? await frozenFeatures(thread, { training, train, val, loader, plan }, hooks)
+    : undefined;
   const { batchAt, shapes } = planSteps(plan, { parts, training, train });
   const stepsPerEpoch = stepsPerEpochOf(schedule, train, training);
   const initialWeights = weights ? recordedWeights(weights, source) : resumedWeights;
@@ -314,6 +345,6 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   const leftOut = resumed?.metadata.leftOut ?? noneLeftOut;
   return {
     ...{ plan, training, layout, state, rates, shapes, recorded, train, val, used, batchAt, stepsPerEpoch },
-    ...{ ranks, share, loader, thread, lock, folder, metrics, start, best, untrained, rollbacks, leftOut },
+    ...{ ranks, share, loader, frozen, thread, lock, folder, metrics, start, best, untrained, rollbacks, leftOut },
   };
 }

@@ -9,9 +9,9 @@ const halvesOnTheCpu: Meaning = ({ precision, provider }) =>
     ? "--precision fp16 on the CPU goes through float32: it is slower than --precision fp32, and for trying out what a GPU's will do"
     : undefined;
 
-const statisticsOfPieces: Meaning = ({ batchSize, microBatch = batchSize, freezeBn }, { bufferCount }, ranks) => {
+const statisticsOfPieces: Meaning = ({ batchSize, microBatch = batchSize, freezeBn }, { fewestNormalized }, ranks) => {
   const share = batchSize / ranks;
-  if (Math.min(microBatch, share) === batchSize || freezeBn || bufferCount === 0) return undefined;
+  if (Math.min(microBatch, share) === batchSize || freezeBn || fewestNormalized === undefined) return undefined;
   const [of, one] =
     microBatch < share
       ? [`--micro-batch ${microBatch} images at a time`, 'the whole batch']

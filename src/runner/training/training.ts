@@ -123,7 +123,8 @@ export class Training {
   }
 
   private async stepsFromHere(): Promise<TrainResult['status']> {
-    const { plan, training, thread, stepsPerEpoch, batchAt, train, loader, ranks, share } = this.setup;
+    const { plan, training, thread, stepsPerEpoch, batchAt, train, ranks, share } = this.setup;
+    const loader = this.setup.frozen?.train ?? this.setup.loader;
     const { checkpointEvery = Infinity } = plan.output;
     const { epoch, epochStep: step } = this.position;
     const { stepsPerRun: wanted } = plan.guard;
@@ -171,7 +172,8 @@ export class Training {
     const isScaled = training.precision === 'fp16';
     const steps = loopSteps(outputs, skips || isScaled);
     const bad = skips ? -1 : steps.findIndex(({ loss }) => !Number.isFinite(loss));
-    const timing = { step: seconds / k, data: run.dataSeconds / k };
+    // Features are kept: what is waited for them is nobody's to make shorter.
+    const timing = { step: seconds / k, data: this.setup.frozen ? 0 : run.dataSeconds / k };
     const told = bad < 0 ? steps : steps.slice(0, bad + 1);
     await this.note(stepMetrics(told, { epoch, first, leftOut: allLeftOut(this.leftOut.all), ...rates }, timing));
     this.count(bad < 0 ? steps : steps.slice(0, bad), first, epoch);
@@ -262,7 +264,7 @@ export class Training {
 
   /** Recall@k of the present state, or null when interrupted. */
   private async evaluate(epoch: number): Promise<Recall | null> {
-    const { thread, training, val, loader, plan } = this.setup;
+    const { thread, training, val, loader, frozen, plan } = this.setup;
     const { onEvent, signal } = this.hooks;
     const { step } = this.position;
     const started = performance.now();
@@ -276,6 +278,7 @@ export class Training {
       const { recall } = await evaluateOn(thread, training, val, loader, hooks, {
         ...plan.evaluation,
         among: this.setup.ranks.among,
+        ...(frozen && { embedded: () => frozen.val.embed(thread) }),
       });
       const seconds = (performance.now() - started) / 1000;
       await this.note([{ kind: 'eval', epoch, step, recall }]);
