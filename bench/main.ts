@@ -10,6 +10,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   damaged: async () => (await import('./data/damaged.js')).benchDamaged,
   engines: async () => (await import('./engines/main.js')).benchEngines,
   fuzz: async () => (await import('./fuzz/main.js')).benchFuzz,
+  imported: async () => (await import('./imported/main.js')).benchImported,
   install: async () => (await import('./install/main.js')).benchInstall,
   many: async () => (await import('./many/main.js')).benchMany,
   'micro-batches': async () => (await import('./micro-batches/main.js')).benchMicroBatches,

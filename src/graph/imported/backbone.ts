@@ -2,6 +2,7 @@
 import type { Value } from '../builder/builder.js';
 import { GraphBuilder } from '../builder/builder.js';
 import type { Declarations, ValuesOf } from '../declarations.js';
+import { inPart } from '../declarations.js';
 import type { Backbone, BackboneDefinition } from '../models/backbone.js';
 import type { Layers, WriteSite } from '../nn/layers.js';
 import type { Pooling } from './features.js';
@@ -131,7 +132,7 @@ function create(model: FileModel, values: FileOptions): Backbone {
       if (width === featDim) return made;
       throw new Error(`the features of the file are ${width} wide: leave out --feat-dim ${featDim}`);
     });
-  const width = (imageSize: number): number => row(scratch(imageSize)).shape[1] as number;
+  const width = (imageSize: number): number => inPart('backbone', () => row(scratch(imageSize)).shape[1] as number);
   return { features, width, lastLayer: null, imageSize: size ?? anySize, smallest: 1 };
 }
 
