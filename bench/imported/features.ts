@@ -49,9 +49,14 @@ export async function featuresApart(file: string, tensor: string, size: number):
   const random = new Philox(1, 'images', 0, 0);
   const pixels = random.fillBytes(new Uint8Array(count * size * size * 3));
   const own = await ort.InferenceSession.create(encodeModel(proto), { logSeverityLevel: 3 });
-  const images = new ort.Tensor('float32', normalized(pixels, size), [count, 3, size, size]);
-  const reference = (await own.run({ [own.inputNames[0]!]: images }, [target]))[target]!;
-  const wanted = meansOf(reference as never);
+  const planes = normalized(pixels, size);
+  const each = planes.length / count;
+  const wanted: number[] = [];
+  // One by one: files may be written for that.
+  for (let i = 0; i < count; i++) {
+    const image = new ort.Tensor('float32', planes.slice(i * each, (i + 1) * each), [1, 3, size, size]);
+    wanted.push(...meansOf((await own.run({ [own.inputNames[0]!]: image }, [target]))[target]! as never));
+  }
 
   const { definitions } = await loadModules({ backbone: { path: file } });
   const backbone = definitions.backbone!;
