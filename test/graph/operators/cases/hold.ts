@@ -19,6 +19,7 @@ const tensorOf = (dtype: DType, values: ArrayLike<number>, shape: readonly numbe
   if (dtype === 'int64') return new ort.Tensor('int64', BigInt64Array.from(list.map(BigInt)), shape);
   if (dtype === 'int32') return new ort.Tensor('int32', Int32Array.from(list), shape);
   if (dtype === 'bool') return new ort.Tensor('bool', Uint8Array.from(list), shape);
+  if (dtype === 'uint8') return new ort.Tensor('uint8', Uint8Array.from(list), shape);
   return new ort.Tensor('float32', Float32Array.from(list), shape);
 };
 
