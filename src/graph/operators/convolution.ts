@@ -42,7 +42,7 @@ const conv: ShapeRule = (inputs, attributes) => {
 };
 
 /** What a window writes of each axis: by pads, or pads by output_shape or auto_pad. */
-function spread(sizes: Shape, attributes: Attributes) {
+export function spread(sizes: Shape, attributes: Attributes) {
   const rank = sizes.length;
   const extra = ints(attributes, 'output_padding', Array<number>(rank).fill(0));
   const wanted = ints(attributes, 'output_shape', []).slice(-rank);

@@ -3,7 +3,9 @@ import type { OperatorName } from '../../../../src/graph/onnx/names.js';
 import { operatorNames } from '../../../../src/graph/onnx/names.js';
 import { operators } from '../../../../src/graph/operators/index.js';
 import { Philox } from '../../../../src/graph/state/philox.js';
+import type { Generate } from './draw.js';
 import { Draw } from './draw.js';
+import type { Way } from './hold.js';
 import { holdCase } from './hold.js';
 import { generators } from './index.js';
 
@@ -18,12 +20,22 @@ export const withoutRule = operatorNames.filter((name) => !isRule(name));
  *
  * @returns how many different ones there were, and how many gradients of elements were compared
  */
-export async function holdCases(name: OperatorName, count: number): Promise<{ cases: number; compared: number }> {
+export const holdCases = (name: OperatorName, count: number): ReturnType<typeof holdMany> =>
+  holdMany(name, operatorNames.indexOf(name), generators[name], count);
+
+/** The same of whatever is written in a way of its own; `stream` tells its cases from others. */
+export async function holdMany(
+  name: string,
+  stream: number,
+  generate: Generate,
+  count: number,
+  way?: Way,
+): Promise<{ cases: number; compared: number }> {
   const held = new Set<string>();
   let compared = 0;
   for (let i = 0; i < 10 * count && held.size < count; i++) {
-    const draw = () => new Draw(new Philox(20, 'init', operatorNames.indexOf(name), i));
-    const { inputs, attributes, outputs } = generators[name](draw());
+    const draw = () => new Draw(new Philox(20, 'init', stream, i));
+    const { inputs, attributes, outputs } = generate(draw());
     const shapes = inputs.map((x) =>
       typeof x === 'object' && x
         ? [x.role, x.dtype, x.shape, ...(x.role === 'free' || x.role === 'watched' ? [] : x.values)]
@@ -32,7 +44,7 @@ export async function holdCases(name: OperatorName, count: number): Promise<{ ca
     const key = JSON.stringify([shapes, attributes, outputs]);
     if (held.has(key)) continue;
     held.add(key);
-    compared += await holdCase(name, draw(), generators[name]);
+    compared += await holdCase(name, draw(), generate, way);
   }
   return { cases: held.size, compared };
 }
