@@ -1,4 +1,4 @@
-/** Activations: element-wise functions that bend at one place or more. On the bend the slope is that of PyTorch, of the left side. */
+/** Activations: element-wise functions, most of which bend somewhere. On the bend the slope is that of the left side. */
 import type { AttributeTypes } from '../onnx/attributes.js';
 import type { OperatorName } from '../onnx/names.js';
 import type { Nodes, Value } from '../onnx/nodes.js';

@@ -82,9 +82,9 @@ export const resizes = {
       () => {
         const how = interpolationOf(attributes);
         const all = resizedAxes(x, attributes);
-        // Whatever the scales are, ONNX Runtime copies what keeps its shape.
-        if (all.every(({ from, to }) => from === to)) return dy;
-        return all.reduceRight(
+        // Whatever the scales are, ONNX Runtime copies what keeps its shape; by antialias, each axis that keeps its size.
+        const moved = all.filter(({ from, to }) => from !== to);
+        return (how.antialias || !moved.length ? moved : all).reduceRight(
           (slopes, resized) => reverseAlong(g, slopes, resized.axis, interpolationMatrix(resized, how)),
           dy,
         );
