@@ -3,8 +3,8 @@ import type { GraphBuilder } from '../builder/builder.js';
 import type { Value } from '../onnx/nodes.js';
 
 /**
- * x Phi(x), with the distribution function of the normal distribution: torchvision's and timm's GELU. Written as a whole, so that ONNX Runtime
- * makes one node of it and nothing but x is kept for its gradient.
+ * x Phi(x), with the distribution function of the normal distribution: torchvision's and timm's GELU. Divided by sqrt(2) as exporters write it,
+ * ONNX Runtime makes one node of it; its gradient multiplies instead, so that nothing of that node's inside is shared, and x alone is kept.
  *
  * With u = x / sqrt(2): Phi = (1 + erf(u)) / 2, and dx = dy (1 + erf(u) + 2 / sqrt(pi) u exp(-u^2)) / 2.
  *
@@ -13,13 +13,12 @@ import type { Value } from '../onnx/nodes.js';
  */
 export function gelu(g: GraphBuilder, x: Value): Value {
   const number = (value: number) => g.scalar(value, x.dtype);
-  const scaled = () => g.op('Mul', [x, number(Math.SQRT1_2)]);
   const y = g.untracked(() => {
-    const twice = g.op('Mul', [x, g.op('Add', [g.op('Erf', [scaled()]), number(1)])]);
-    return g.op('Mul', [twice, number(0.5)]);
+    const erf = g.op('Erf', [g.op('Div', [x, number(Math.SQRT2)])]);
+    return g.op('Mul', [g.op('Mul', [x, g.op('Add', [erf, number(1)])]), number(0.5)]);
   });
   const slope = () => {
-    const u = scaled();
+    const u = g.op('Mul', [x, number(Math.SQRT1_2)]);
     const bell = g.op('Exp', [g.op('Neg', [g.op('Mul', [u, u])])]);
     const bend = g.op('Mul', [g.op('Mul', [u, bell]), number(2 / Math.sqrt(Math.PI))]);
     const sum = g.op('Add', [g.op('Add', [g.op('Erf', [u]), number(1)]), bend]);

@@ -1,9 +1,13 @@
 /** Operators that are written as several nodes: values against their definitions in float64, gradients against finite differences. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { InferenceSession } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../../src/graph/builder/builder.js';
 import { gradients } from '../../../src/graph/builder/gradients.js';
 import type { Value } from '../../../src/graph/onnx/nodes.js';
-import { encodeModel } from '../../../src/graph/onnx/schema.js';
+import { decodeModel, encodeModel } from '../../../src/graph/onnx/schema.js';
 import type { Attributes } from '../../../src/graph/onnx/types.js';
 import { compose, composed } from '../../../src/graph/ops/compositions.js';
 import { Philox } from '../../../src/graph/state/philox.js';
@@ -242,6 +246,23 @@ describe('operators that are written as several nodes', () => {
       found.forEach((x, k) =>
         expect(Math.abs(x - wanted[k]!), JSON.stringify(drawn)).toBeLessThan(0.02 * largest + 0.01),
       );
+    }
+  });
+
+  it('Gelu: is one node of ONNX Runtime beside its gradient', async () => {
+    const g = new GraphBuilder();
+    const x = g.watch(g.input('x', 'float32', [8]));
+    const y = compose(g, 'Gelu', [x], {});
+    g.output('y', y);
+    g.output('d', gradients(g, g.op('ReduceSum', [y], { keepdims: 0 }), [x])[0]!);
+    const folder = mkdtempSync(join(tmpdir(), 'gelu-'));
+    const optimizedModelFilePath = join(folder, 'optimized.onnx');
+    try {
+      await InferenceSession.create(encodeModel(g.model('m')), { optimizedModelFilePath });
+      const { node } = decodeModel(readFileSync(optimizedModelFilePath)).graph!;
+      expect(node.map(({ opType }) => opType)).toContain('Gelu');
+    } finally {
+      rmSync(folder, { recursive: true });
     }
   });
 
