@@ -95,7 +95,6 @@ const changes: Readonly<Record<string, readonly Change[]>> = {
   Concat: [{ before: 4, rewrite: set({ axis: 1 }) }],
   Dropout: [{ before: 12, rewrite: (node) => without(node, 'ratio', 'is_test') }],
   Gemm: [{ before: 7, rewrite: (node) => without(node, 'broadcast') }],
-  GroupNormalization: [{ before: 21, rewrite: set({ ofGroups: 1 }) }],
   Hardmax: [{ before: 13, rewrite: softmaxOfMatrix }],
   LogSoftmax: [{ before: 13, rewrite: softmaxOfMatrix }],
   Pad: [

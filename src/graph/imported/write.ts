@@ -5,7 +5,9 @@ import type { AttributeTypes } from '../onnx/attributes.js';
 import type { OperatorName } from '../onnx/names.js';
 import { operatorNames } from '../onnx/names.js';
 import type { Attributes } from '../onnx/types.js';
+import { explicitPads } from '../operators/explicit-pads.js';
 import { operators } from '../operators/index.js';
+import { compose, composed } from '../ops/compositions.js';
 import { mostElements } from './arrays.js';
 import { evaluated } from './evaluate.js';
 import type { FileNode } from './model.js';
@@ -37,6 +39,11 @@ const attributesOf = ({ attributes }: FileNode, types: AttributeTypes): Attribut
       types[name] === 'dtype' ? dtypeOf(value as number) : (value as Attributes[string]),
     ]),
   );
+
+const largest = 3.4e38;
+
+/** Masks of attention have infinities, which float32's largest numbers do as well for, and no constant of a graph may be. */
+const finite = (value: number): number => Math.max(-largest, Math.min(value, largest));
 
 const isNumbers = (data: ArrayLike<Element>): data is ArrayLike<number> =>
   Array.prototype.every.call(data, (one) => typeof one === 'number');
@@ -73,8 +80,7 @@ class FileGraph {
     if ('value' in slot) return slot.value;
     const { dtype, shape, data } = slot.known;
     if (!isNumbers(data)) throw new Error(`${name} depends on the batch size, and more than shapes are made of it`);
-    const value = this.g.constant(dtype, shape, data);
-    return value;
+    return this.g.constant(dtype, shape, dtype === 'float32' ? Float32Array.from(data, finite) : data);
   }
 
   write(node: FileNode): void {
@@ -114,12 +120,14 @@ class FileGraph {
     if (domain !== '') throw new Error(`operators of ${domain} have no gradient here`);
     const writer = Object.hasOwn(writers, type) ? writers[type] : undefined;
     if (writer) return writer(this.context(node));
-    if (!isOperator(type)) throw new Error('this operator has no gradient here');
-    const row = operators[type];
+    const isComposed = composed.includes(type);
+    if (!isComposed && !isOperator(type)) throw new Error('this operator has no gradient here');
     const values = inputs.map((name) => (name === '' ? null : this.value(name)));
     while (values.length > 0 && values.at(-1) === null) values.pop();
     const wanted = outputs.findLastIndex((name) => name !== '') + 1;
-    const attributes = attributesOf(node, row.attributes);
+    if (isComposed && wanted === 1) return [compose(this.g, type, values, node.attributes as Attributes)];
+    if (!isOperator(type)) throw new Error('only its first output can be had here');
+    const attributes = explicitPads(type, values as Value[], attributesOf(node, operators[type].attributes));
     if (!this.site.inHalves || !products.has(type)) return this.g.ops(type, values, attributes, wanted);
     const halves = values.map((value) => value && this.g.op('Cast', [value], { to: 'float16' }));
     return this.g.ops(type, halves, attributes, wanted).map((made) => this.g.op('Cast', [made], { to: 'float32' }));

@@ -119,7 +119,7 @@ const concat: Writer = (context) => {
 const softmax: Writer = (context) => {
   const { g, node } = context;
   const x = input(context, 0);
-  const type = node.type as 'Softmax' | 'LogSoftmax';
+  const type = node.type as 'Softmax' | 'LogSoftmax' | 'Hardmax';
   const rank = x.shape.length;
   const axis = (attribute(context, 'axis', -1) + rank) % rank;
   if (!attribute(context, 'ofMatrix', 0) || axis === rank - 1) return [g.op(type, [x], { axis })];
@@ -136,6 +136,16 @@ const besideAxis: Writer = (context) => {
   if (axis === undefined) return [g.op(type, [a, b])];
   const behind = a.shape.length - ((axis + a.shape.length) % a.shape.length) - b.shape.length;
   return [g.op(type, [a, behind > 0 ? reshapeTo(g, b, [...b.shape, ...Array<number>(behind).fill(1)]) : b])];
+};
+
+/** Before opset 7, slopes lay along the channels. */
+const prelu: Writer = (context) => {
+  const { g } = context;
+  const [x, slope] = [input(context, 0), input(context, 1)];
+  const isOfChannels =
+    attribute<number>(context, 'ofChannels', 0) === 1 && slope.shape.length === 1 && slope.shape[0] !== 1;
+  const behind = isOfChannels ? Array<number>(Math.max(0, x.shape.length - 2)).fill(1) : [];
+  return [g.op('PRelu', [x, reshapeTo(g, slope, [...slope.shape, ...behind])])];
 };
 
 const batchNormalization: Writer = (context) => {
@@ -167,7 +177,9 @@ export const writers: Readonly<Record<string, Writer>> = {
   Dropout: (context) => [input(context, 0)],
   Expand: expand,
   Identity: (context) => [input(context, 0)],
+  Hardmax: softmax,
   LogSoftmax: softmax,
+  PRelu: prelu,
   QuantizeLinear: quantized,
   Reshape: reshape,
   Softmax: softmax,

@@ -1,9 +1,10 @@
 /** Element-wise operators of several inputs, with NumPy broadcasting. */
 import type { OperatorName } from '../onnx/names.js';
 import type { Nodes, Value } from '../onnx/nodes.js';
+import { isContinuous } from '../onnx/types.js';
 import { unbroadcast } from './broadcasting.js';
 import type { Call, Gradient, Operator } from './operator.js';
-import { broadcastAll, elementwise, requireType, sameType } from './operator.js';
+import { broadcastAll, discrete, elementwise, fail, given, requireType, sameType } from './operator.js';
 
 /** Each input's share of dy, before the sum over the axes along which it was broadcast. */
 const shares =
@@ -51,6 +52,16 @@ const extreme =
 
 export const arithmetic = {
   Add: row(shares(({ dy }) => dy)),
+  BitShift: {
+    inputs: [2, 2],
+    shape: (inputs, attributes, outputs) => {
+      given(inputs).forEach((_, i) => requireType(inputs, i, 'uint8'));
+      if (!['LEFT', 'RIGHT'].includes(String(attributes['direction']))) fail('direction is neither LEFT nor RIGHT');
+      return elementwise(inputs, attributes, outputs);
+    },
+    attributes: { direction: 'string' },
+    gradient: discrete('a whole number'),
+  },
   Sub: row(
     shares(
       ({ dy }) => dy,
@@ -70,6 +81,20 @@ export const arithmetic = {
       ({ g, dy, y, x: [, b] }) => g.op('Neg', [g.op('Div', [g.op('Mul', [dy, y]), b!])]),
     ),
   ),
+  /** Of a - b trunc(a / b): d/da = 1, d/db = -trunc(a / b) = (y - a) / b, between the jumps */
+  Mod: {
+    inputs: [2, 2],
+    shape: (inputs, attributes, outputs) => {
+      if (isContinuous(sameType(inputs)) && attributes['fmod'] !== 1)
+        fail('of floating-point numbers it has attribute fmod 1');
+      return elementwise(inputs, attributes, outputs);
+    },
+    attributes: { fmod: 'int' },
+    gradient: shares(
+      ({ dy }) => dy,
+      ({ g, dy, y, x: [a, b] }) => g.op('Mul', [dy, g.op('Div', [g.op('Sub', [y, a!]), b!])]),
+    ),
+  },
   /** d(a^b)/da = b a^(b-1), d(a^b)/db = a^b log(a); 0 where b or a is, as in PyTorch: no 0 times infinity */
   Pow: row(
     shares(

@@ -12,7 +12,7 @@ import { axisOf, constant, fail, input, int, sameType } from './operator.js';
 const axisAttribute = { axis: 'int' } as const;
 
 /** Indices from 0 on: negative ones count from the end. */
-function fromFront(g: Nodes, indices: Value, size: number): Value {
+export function fromFront(g: Nodes, indices: Value, size: number): Value {
   const { data, dtype } = indices;
   if (data?.every((i) => i >= 0)) return indices;
   if (data) {
@@ -108,7 +108,7 @@ export const gathers = {
       null,
     ],
   },
-  /** With `add`: y = x, plus the updates at their places. */
+  /** With `add`: y = x, plus the updates at their places; else with the updates there, whose indices differ. */
   ScatterElements: {
     inputs: [3, 3],
     shape: (inputs, attributes) => {
@@ -118,9 +118,11 @@ export const gathers = {
       return [{ dtype: sameType([input(inputs, 0), updates]), shape: input(inputs, 0).shape }];
     },
     attributes: { axis: 'int', reduction: 'string' },
-    gradient: ({ g, dy, x: [, indices], attributes: { axis = 0, reduction } }) => {
-      if (reduction !== 'add') fail(`no rule for reduction ${String(reduction ?? 'none')}; only for add`);
-      return [() => dy, null, () => g.op('GatherElements', [dy, indices!], { axis })];
+    gradient: ({ g, dy, x: [, indices], attributes: { axis = 0, reduction = 'none' } }) => {
+      if (reduction !== 'add' && reduction !== 'none')
+        fail(`no rule for reduction ${String(reduction)}; only for none, add`);
+      const replaced = () => g.op('ScatterElements', [dy, indices!, zerosOf(g, indices!.shape, dy.dtype)], { axis });
+      return [reduction === 'add' ? () => dy : replaced, null, () => g.op('GatherElements', [dy, indices!], { axis })];
     },
   },
   /** The k largest stand at their indices, which differ. */

@@ -26,19 +26,22 @@ const logical = (count: 1 | 2): Operator => ({
   gradient: truth,
 });
 
+const argExtreme: Operator = {
+  inputs: [1, 1],
+  shape: (inputs, attributes) => {
+    const { shape } = input(inputs, 0);
+    const axis = axisOf(int(attributes, 'axis', 0), shape.length);
+    const kept = shape.map((dim, i) => (i === axis ? 1 : dim));
+    return [{ dtype: 'int64', shape: int(attributes, 'keepdims', 1) ? kept : kept.filter((_, i) => i !== axis) }];
+  },
+  attributes: { axis: 'int', keepdims: 'int', select_last_index: 'int' },
+  gradient: discrete('an index'),
+};
+
 export const logic = {
   And: logical(2),
-  ArgMax: {
-    inputs: [1, 1],
-    shape: (inputs, attributes) => {
-      const { shape } = input(inputs, 0);
-      const axis = axisOf(int(attributes, 'axis', 0), shape.length);
-      const kept = shape.map((dim, i) => (i === axis ? 1 : dim));
-      return [{ dtype: 'int64', shape: int(attributes, 'keepdims', 1) ? kept : kept.filter((_, i) => i !== axis) }];
-    },
-    attributes: { axis: 'int', keepdims: 'int', select_last_index: 'int' },
-    gradient: discrete('an index'),
-  },
+  ArgMax: argExtreme,
+  ArgMin: argExtreme,
   /** To another floating-point type the gradient passes; integers and truth values have none. */
   Cast: {
     inputs: [1, 1],

@@ -7,7 +7,8 @@ import { reshaped } from './broadcasting.js';
 import type { GradientRule, Operator, ShapeRule } from './operator.js';
 import { fail, given, input } from './operator.js';
 
-const norm: ShapeRule = (inputs) => {
+/** Of x [N, C, ...] and vectors of C. */
+export const channelVectors: ShapeRule = (inputs) => {
   const { dtype, shape } = input(inputs, 0);
   for (const { shape: other } of given(inputs).slice(1)) {
     if (other.length !== 1 || other[0] !== shape[1])
@@ -46,14 +47,12 @@ export const normalizations = {
   /** In its inference form: the statistics are inputs. Training is `batchNormTraining` in `ops/norm.ts`. */
   BatchNormalization: {
     inputs: [5, 5],
-    shape: norm,
-    attributes: { epsilon: 'float', momentum: 'float' },
+    shape: (inputs, attributes, outputs) => {
+      if (attributes['training_mode'])
+        fail("training_mode is not 0: the batch's statistics are none of its outputs here");
+      return channelVectors(inputs, attributes, outputs);
+    },
+    attributes: { epsilon: 'float', momentum: 'float', training_mode: 'int' },
     gradient: batchNormGradient,
-  },
-  InstanceNormalization: {
-    inputs: [3, 3],
-    shape: norm,
-    attributes: { epsilon: 'float' },
-    gradient: { none: 'nothing here has needed one yet' },
   },
 } satisfies Partial<Record<OperatorName, Operator>>;

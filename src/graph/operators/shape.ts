@@ -7,6 +7,7 @@ import { showShape } from '../onnx/types.js';
 import { reshaped, unbroadcast, zerosOf } from './broadcasting.js';
 import type { Gradient, Operator, OperatorInputs, ShapeRule } from './operator.js';
 import { axesOf, axisOf, broadcast, constant, fail, input, int, ints, known, sameType } from './operator.js';
+import { padAxis } from './pad.js';
 
 /** The same elements in the shape that they came from. */
 const back: Gradient = ({ g, dy, x }) => [() => reshaped(g, dy, x[0]!.shape), ...x.slice(1).map(() => null)];
@@ -26,8 +27,10 @@ const moves = (
 const countOf = (dims: Shape): number =>
   dims.reduce<number>((product, dim) => product * (typeof dim === 'number' && dim >= 0 ? dim : 1), 1);
 
-const reshapeRule: ShapeRule = (inputs) => {
+const reshapeRule: ShapeRule = (inputs, attributes) => {
   const { dtype, shape } = input(inputs, 0);
+  if (attributes['allowzero'] && inputs[1]?.data?.includes(0) !== false)
+    fail('allowzero is 1: tensors without elements are not supported');
   // A shape that is computed is known when the graph runs: the caller names the dimensions.
   if (!inputs[1]?.data)
     return [{ dtype, shape: Array.from({ length: known(input(inputs, 1).shape[0]) }, (_, i) => `reshaped_${i}`) }];
@@ -140,16 +143,6 @@ const sliceRule: ShapeRule = (inputs) => {
   return [{ dtype, shape: out }];
 };
 
-/** Pads one axis by so many zeros in front and behind; negative numbers crop. */
-function padAxis(g: Nodes, x: Value, axis: number, before: number, after: number): Value {
-  if (!before && !after) return x;
-  const pads = [
-    ...x.shape.map((_, i) => (i === axis ? before : 0)),
-    ...x.shape.map((_, i) => (i === axis ? after : 0)),
-  ];
-  return g.op('Pad', [x, g.ints(pads)]);
-}
-
 /** Puts element i of an axis at start + i * step of an axis of `size` zeros: the reverse of a Slice. */
 function unslice(g: Nodes, x: Value, { axis, size, start, step, count }: ReturnType<typeof slices>[number]): Value {
   if (step < 0) {
@@ -170,20 +163,6 @@ function unslice(g: Nodes, x: Value, { axis, size, start, step, count }: ReturnT
   return padAxis(g, line, axis, start, size - start - count * step);
 }
 
-const padRule: ShapeRule = (inputs) => {
-  const { dtype, shape } = input(inputs, 0);
-  const pads = constant(inputs, 1);
-  const axes = inputs[3] ? axesOf(constant(inputs, 3), shape.length) : shape.map((_, i) => i);
-  if (pads.length !== 2 * axes.length) fail(`${pads.length} pads for ${axes.length} axes of ${showShape(shape)}`);
-  const out = [...shape];
-  axes.forEach((axis, i) => {
-    const extra = pads[i]! + pads[i + axes.length]!;
-    if (pads[i] || pads[i + axes.length]) out[axis] = known(shape[axis]) + extra;
-    if (typeof out[axis] === 'number' && out[axis] < 0) fail(`there is nothing left of axis ${axis}`);
-  });
-  return [{ dtype, shape: out }];
-};
-
 /** A shape that is computed is known when the graph runs: the caller names the dimensions. */
 const expandRule: ShapeRule = (inputs) => {
   const { dtype, shape } = input(inputs, 0);
@@ -203,18 +182,7 @@ export const shapes = {
   /** Summed over the axes along which it was repeated. */
   Expand: moves([2, 2], expandRule, {}, ({ g, dy, x }) => [() => unbroadcast(g, dy, x[0]!.shape), null]),
   Flatten: moves([1, 1], flatten, { axis: 'int' }, back),
-  /** Cropped where it was padded, and the other way round. */
-  Pad: moves(
-    [2, 4],
-    padRule,
-    { mode: 'string' },
-    ({ g, dy, x: [, pads, , axes], attributes: { mode = 'constant' } }) => {
-      if (mode !== 'constant') fail(`no rule for mode ${String(mode)}; only for constant`);
-      const back = g.ints(pads!.data!.map((pad) => -pad));
-      return [() => g.op('Pad', axes ? [dy, back, null, axes] : [dy, back]), null, null];
-    },
-  ),
-  Reshape: moves([2, 2], reshapeRule, {}, back),
+  Reshape: moves([2, 2], reshapeRule, { allowzero: 'int' }, back),
   /** Put back in their places among zeros. */
   Slice: moves([3, 5], sliceRule, {}, ({ g, dy, x }) => [
     () => {

@@ -45,7 +45,9 @@ const clip: ShapeRule = (inputs, attributes, outputs) => {
 
 export const unary = {
   Abs: row(({ g, dy, input }) => g.op('Mul', [dy, g.op('Sign', [input])])),
+  Ceil: step('it is constant between its jumps'),
   Clip: { inputs: [1, 3], shape: clip, attributes: {}, gradient: within },
+  Cos: row(({ g, dy, input }) => g.op('Neg', [g.op('Mul', [dy, g.op('Sin', [input])])])),
   /** d erf(x)/dx = 2 / sqrt(pi) exp(-x^2) */
   Erf: row(({ g, dy, input }) => {
     const bell = g.op('Exp', [g.op('Neg', [g.op('Mul', [input, input])])]);
@@ -87,9 +89,11 @@ export const unary = {
     const above = () => g.op('Cast', [g.op('Greater', [y, g.scalar(0, y.dtype)])], { to: y.dtype });
     return g.op('Mul', [dy, isSteep ? g.op('HardSigmoid', [y], { alpha: 1e30, beta: 0 }) : above()]);
   }),
+  Round: step('it is constant between its jumps'),
   /** y (1 - y) */
   Sigmoid: row(({ g, dy, y }) => g.op('Mul', [dy, g.op('Mul', [y, g.op('Sub', [g.scalar(1, y.dtype), y])])])),
   Sign: step('it is constant between its jumps'),
+  Sin: row(({ g, dy, input }) => g.op('Mul', [dy, g.op('Cos', [input])])),
   Softplus: row(({ g, dy, input }) => g.op('Mul', [dy, g.op('Sigmoid', [input])])),
   /** d sqrt(x)/dx = 1 / (2 sqrt(x)) */
   Sqrt: row(({ g, dy, y }) => g.op('Div', [g.op('Mul', [dy, g.scalar(0.5, dy.dtype)]), y])),

@@ -6,7 +6,7 @@ import { gradients } from '../../../../src/graph/builder/gradients.js';
 import type { OperatorName } from '../../../../src/graph/onnx/names.js';
 import type { Value } from '../../../../src/graph/onnx/nodes.js';
 import { encodeModel } from '../../../../src/graph/onnx/schema.js';
-import type { DType } from '../../../../src/graph/onnx/types.js';
+import type { Attributes, DType } from '../../../../src/graph/onnx/types.js';
 import { elementCount } from '../../../../src/graph/onnx/types.js';
 import { openModel } from '../../../helpers/graphs.js';
 import type { Case, CaseInput, Draw } from './draw.js';
@@ -19,6 +19,7 @@ const tensorOf = (dtype: DType, values: ArrayLike<number>, shape: readonly numbe
   if (dtype === 'int64') return new ort.Tensor('int64', BigInt64Array.from(list.map(BigInt)), shape);
   if (dtype === 'int32') return new ort.Tensor('int32', Int32Array.from(list), shape);
   if (dtype === 'bool') return new ort.Tensor('bool', Uint8Array.from(list), shape);
+  if (dtype === 'uint8') return new ort.Tensor('uint8', Uint8Array.from(list), shape);
   return new ort.Tensor('float32', Float32Array.from(list), shape);
 };
 
@@ -51,6 +52,25 @@ function weigh(g: GraphBuilder, draw: Draw, outputs: readonly Value[]) {
   return { weights, loss: addAll(g, terms) };
 }
 
+/** How an operator is written, and what it should give, in float64; by the operators' table, and what ONNX Runtime says, unless given. */
+export interface Way {
+  write?: (g: GraphBuilder, name: string, inputs: (Value | null)[], attributes: Attributes, outputs: number) => Value[];
+  reference?: (inputs: readonly (CaseInput | null)[], attributes: Attributes) => number[];
+}
+
+const byTable: Way['write'] & {} = (g, name, inputs, attributes, outputs) =>
+  g.ops(name as OperatorName, inputs, attributes, outputs);
+
+/** To 1e-5 of the largest value, and of 1. */
+function holdValues(found: Float32Array, wanted: readonly number[], described: string): void {
+  expect(found.length, described).toBe(wanted.length);
+  const tolerance = 1e-5 * (1 + Math.max(...wanted.map(Math.abs)));
+  wanted.forEach((value, i) => {
+    const difference = Math.abs(found[i]! - value);
+    if (!(difference <= tolerance)) expect.fail(`element ${i}: ${found[i]} instead of ${value} in ${described}`);
+  });
+}
+
 /**
  * Draws a case and holds it.
  *
@@ -60,7 +80,12 @@ function weigh(g: GraphBuilder, draw: Draw, outputs: readonly Value[]) {
  *
  * @returns how many gradients of elements were compared
  */
-export async function holdCase(name: OperatorName, draw: Draw, generate: (draw: Draw) => Case): Promise<number> {
+export async function holdCase(
+  name: string,
+  draw: Draw,
+  generate: (draw: Draw) => Case,
+  { write = byTable, reference }: Way = {},
+): Promise<number> {
   const { inputs, attributes = {}, outputs: wanted = 1 } = generate(draw);
   const roles = rolesOf(draw, inputs);
   const g = new GraphBuilder();
@@ -75,7 +100,7 @@ export async function holdCase(name: OperatorName, draw: Draw, generate: (draw: 
   });
   const described = JSON.stringify({ name, inputs, roles, attributes, wanted });
 
-  const ys = g.ops(name, values, attributes, wanted);
+  const ys = write(g, name, values, attributes, wanted);
   ys.forEach((y, i) => g.output(`y${i}`, y));
   const targets = values.flatMap((x, i) => (roles[i] === 'watched' ? [{ at: i, value: x! }] : []));
   const isDifferentiable = targets.length > 0 && ys.some(({ tracked }) => tracked);
@@ -95,6 +120,8 @@ export async function holdCase(name: OperatorName, draw: Draw, generate: (draw: 
     const result = results[`y${i}`]!;
     expect(result.type, described).toBe(y.dtype);
     const isNamed = y.shape.some((dim) => typeof dim !== 'number');
+    if (reference)
+      holdValues(result.data as Float32Array, reference(inputs as (CaseInput | null)[], attributes), described);
     expect(isNamed ? result.dims.length : result.dims, described).toEqual(isNamed ? y.shape.length : y.shape);
   });
   let compared = 0;

@@ -29,8 +29,22 @@ const flatten: Generate = (draw) => {
   };
 };
 
+/** Copies of elements: at most as many as there are others. */
+const copiedPad: Generate = (draw) => {
+  const mode = draw.pick(['edge', 'reflect']);
+  const shape = draw.shape(1, 3);
+  const axes = draw.maybe() ? draw.axes(shape.length) : undefined;
+  const sizes = (axes ?? shape.map((_, i) => i)).map((axis) => shape.at(axis)!);
+  const some = () => sizes.map((size) => draw.int(0, mode === 'edge' ? 2 : Math.min(2, size - 1)));
+  return {
+    inputs: [draw.watched(shape), draw.ints([...some(), ...some()]), ...(axes ? [null, draw.ints(axes)] : [])],
+    attributes: { mode },
+  };
+};
+
 /** Positive and negative pads, which leave an element or more. */
 const pad: Generate = (draw) => {
+  if (draw.maybe()) return copiedPad(draw);
   const shape = draw.shape(1);
   const axes = draw.maybe() ? draw.axes(shape.length) : undefined;
   const sizes = (axes ?? shape.map((_, i) => i)).map((axis) => shape.at(axis)!);
@@ -66,7 +80,8 @@ const reshape: Generate = (draw) => {
   const wanted = shape.length === 0 && draw.maybe() ? [] : factors(draw, elementCount(shape));
   const copied = wanted.map((dim, i) => (dim === shape[i] && draw.maybe() ? 0 : dim));
   if (copied.length && draw.maybe()) copied[draw.int(0, copied.length - 1)] = -1;
-  return { inputs: [draw.watched(shape), draw.ints(copied)] };
+  const allowzero = copied.includes(0) ? draw.optional(0) : draw.optional(draw.int(0, 1));
+  return { inputs: [draw.watched(shape), draw.ints(copied)], attributes: { allowzero } };
 };
 
 /** Ends beyond the axis, in both directions, and steps that skip elements. */
@@ -124,8 +139,37 @@ const unsqueeze: Generate = (draw) => {
   };
 };
 
+const tile: Generate = (draw) => {
+  const shape = draw.shape(1, 3);
+  return { inputs: [draw.watched(shape), draw.ints(shape.map(() => draw.pick([1, 1, 2, 3])))] };
+};
+
+const trilu: Generate = (draw) => {
+  const shape = draw.shape(2);
+  const k = { ...draw.constant('int64', [], () => draw.int(-4, 4)), role: draw.pick(['constant', 'fed'] as const) };
+  return {
+    inputs: [draw.watched(shape), ...(draw.maybe() ? [k] : [])],
+    attributes: { upper: draw.optional(draw.int(0, 1)) },
+  };
+};
+
+const depthToSpace: Generate = (draw) => {
+  const blocksize = draw.int(1, 3);
+  const shape = [draw.int(1, 2), draw.int(1, 2) * blocksize ** 2, draw.int(1, 3), draw.int(1, 2)];
+  return { inputs: [draw.watched(shape)], attributes: { blocksize, mode: draw.optional(draw.pick(['DCR', 'CRD'])) } };
+};
+
+const spaceToDepth: Generate = (draw) => {
+  const blocksize = draw.int(1, 3);
+  const shape = [draw.int(1, 2), draw.int(1, 2), draw.int(1, 3) * blocksize, draw.int(1, 3) * blocksize];
+  return { inputs: [draw.watched(shape)], attributes: { blocksize } };
+};
+
 const range: Generate = (draw) => ({
-  inputs: [0, draw.int(1, 5), 1].map((value) => ({ ...draw.constant('float32', [], () => value), role: 'fed' })),
+  inputs: [draw.int(-3, 3), draw.int(4, 9), draw.int(1, 3)].map((value) => ({
+    ...draw.constant('float32', [], () => value),
+    role: 'fed',
+  })),
 });
 
 const shapeOf: Generate = (draw) => {
@@ -136,6 +180,7 @@ const shapeOf: Generate = (draw) => {
 
 export const shapes = {
   Concat: concat,
+  DepthToSpace: depthToSpace,
   Expand: expand,
   Flatten: flatten,
   Pad: pad,
@@ -143,8 +188,11 @@ export const shapes = {
   Reshape: reshape,
   Shape: shapeOf,
   Slice: slice,
+  SpaceToDepth: spaceToDepth,
   Split: split,
   Squeeze: squeeze,
+  Tile: tile,
   Transpose: transpose,
+  Trilu: trilu,
   Unsqueeze: unsqueeze,
 } satisfies Record<string, Generate>;

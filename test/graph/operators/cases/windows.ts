@@ -1,38 +1,50 @@
-/** Cases of convolution, pooling and normalization. */
-import type { Draw, Generate } from './draw.js';
+/** Cases of convolution and pooling. */
+import type { CaseInput, Draw, Generate } from './draw.js';
 
-type Pair = [number, number];
+const list = (draw: Draw, rank: number, low: number, high: number): number[] =>
+  Array.from({ length: rank }, () => draw.int(low, high));
 
-const pair = (draw: Draw, low: number, high: number): Pair => [draw.int(low, high), draw.int(low, high)];
+interface Settings {
+  dilates: boolean;
+  rank: number;
+  /** Most padding. */
+  widest?: number;
+}
 
-/** A window that fits its image, whose padding in front and behind differ. */
-function geometry(draw: Draw, { dilates, widest = 2 }: { dilates: boolean; widest?: number }) {
-  const kernel = pair(draw, 1, 3);
-  const stride = pair(draw, 1, 2);
-  const dilation: Pair = dilates && draw.maybe(0.4) ? pair(draw, 1, 2) : [1, 1];
+/** A window that fits its image, whose padding in front and behind differ; in a quarter of the cases ONNX pads by itself. */
+function geometry(draw: Draw, { dilates, rank, widest = 2 }: Settings) {
+  const kernel = list(draw, rank, 1, 3);
+  const stride = list(draw, rank, 1, rank > 2 ? 1 : 2);
+  const isDilated = dilates && draw.maybe(0.4);
+  const dilation = isDilated ? list(draw, rank, 1, 2) : list(draw, rank, 1, 1);
   const span = kernel.map((k, i) => (k - 1) * dilation[i]! + 1);
-  const isPadded = draw.maybe(0.7);
+  const auto_pad = draw.maybe(0.25)
+    ? draw.pick(isDilated ? ['VALID'] : ['SAME_UPPER', 'SAME_LOWER', 'VALID'])
+    : draw.optional('NOTSET');
+  const isAuto = auto_pad !== undefined && auto_pad !== 'NOTSET';
+  const isPadded = !isAuto && draw.maybe(0.7);
   const pad = (i: number) => (isPadded ? draw.int(0, Math.min(widest, kernel[i]! - 1)) : 0);
-  const pads = [pad(0), pad(1), pad(0), pad(1)];
-  const size = [0, 1].map((i) => Math.max(1, span[i]! - pads[i]! - pads[i + 2]!) + draw.int(0, 2)) as Pair;
+  const pads = [...kernel.map((_, i) => pad(i)), ...kernel.map((_, i) => pad(i))];
+  const size = span.map((reach, i) => Math.max(1, reach - pads[i]! - pads[i + rank]!) + draw.int(0, 2));
   const hasDilations = dilation.some((step) => step > 1) || (dilates && draw.maybe(0.2));
   const attributes = {
+    auto_pad,
     kernel_shape: kernel,
     strides: stride.some((step) => step > 1) ? stride : draw.optional(stride),
     pads: isPadded ? pads : undefined,
     dilations: hasDilations ? dilation : undefined,
   };
-  const isEmpty = [0, 1].some((i) => {
-    const extent = Math.floor((size[i]! + pads[i]! + pads[i + 2]! - span[i]!) / stride[i]!) + 1;
+  const isEmpty = kernel.some((taps, i) => {
+    const extent = Math.floor((size[i]! + pads[i]! + pads[i + rank]! - span[i]!) / stride[i]!) + 1;
     const holds = (at: number) =>
-      Array.from({ length: kernel[i]! }, (_, tap) => at * stride[i]! - pads[i]! + tap * dilation[i]!).some(
+      Array.from({ length: taps }, (_, tap) => at * stride[i]! - pads[i]! + tap * dilation[i]!).some(
         (place) => place >= 0 && place < size[i]!,
       );
     return !Array.from({ length: extent }, (_, at) => holds(at)).every(Boolean);
   });
   /** Whether a window of ceil_mode would begin behind the image, which is refused. */
-  const isBeyond = [0, 1].some((i) => {
-    const last = Math.ceil((size[i]! + pads[i]! + pads[i + 2]! - span[i]!) / stride[i]!);
+  const isBeyond = kernel.some((_, i) => {
+    const last = Math.ceil((size[i]! + pads[i]! + pads[i + rank]! - span[i]!) / stride[i]!);
     return last * stride[i]! >= size[i]! + pads[i]!;
   });
   return { kernel, size, attributes, isEmpty, ceil_mode: isBeyond ? 0 : 1 };
@@ -40,21 +52,26 @@ function geometry(draw: Draw, { dilates, widest = 2 }: { dilates: boolean; wides
 
 /** No window of which is nothing but padding. */
 function poolGeometry(draw: Draw, dilates: boolean): ReturnType<typeof geometry> {
-  const drawn = geometry(draw, { dilates });
+  const drawn = geometry(draw, { dilates, rank: draw.pick([1, 2, 2, 3]) });
   return drawn.isEmpty ? poolGeometry(draw, dilates) : drawn;
 }
 
+/** Of three axes there is no rule. */
+const roleOf = (rank: number, tensor: CaseInput): CaseInput => (rank > 2 ? { ...tensor, role: 'fed' } : tensor);
+
 /** Groups of all kinds: one, some, depthwise with several filters a channel. */
 const conv: Generate = (draw) => {
-  const { kernel, size, attributes } = geometry(draw, { dilates: true });
+  const rank = draw.pick([1, 2, 2, 2, 2, 3]);
+  const { kernel, size, attributes } = geometry(draw, { dilates: true, rank });
   const groups = draw.pick([1, 1, 2, 3]);
   const [perGroup, filters] = [groups > 2 ? 1 : draw.int(1, 2), groups * draw.int(1, 2)];
+  const inputs = [
+    draw.tensor([draw.int(1, 2), groups * perGroup, ...size]),
+    draw.tensor([filters, perGroup, ...kernel]),
+    ...(draw.maybe() ? [draw.tensor([filters])] : []),
+  ];
   return {
-    inputs: [
-      draw.tensor([draw.int(1, 2), groups * perGroup, ...size]),
-      draw.tensor([filters, perGroup, ...kernel]),
-      ...(draw.maybe() ? [draw.tensor([filters])] : []),
-    ],
+    inputs: inputs.map((tensor) => roleOf(rank, tensor)),
     attributes: {
       ...attributes,
       kernel_shape: draw.optional(attributes.kernel_shape),
@@ -63,66 +80,73 @@ const conv: Generate = (draw) => {
   };
 };
 
+/** Padding that leaves an element or more, by pads, by output_shape, or by ONNX itself. */
 const convTranspose: Generate = (draw) => {
-  const { kernel, attributes } = geometry(draw, { dilates: true, widest: 0 });
-  const groups = draw.pick([1, 2]);
-  const strides = attributes.strides ?? [1, 1];
+  const rank = draw.pick([1, 2, 2, 3]);
+  const { kernel, attributes } = geometry(draw, { dilates: true, rank, widest: 0 });
+  const groups = draw.pick([1, 1, 2]);
+  const strides = attributes.strides ?? kernel.map(() => 1);
+  const extra = draw.optional(strides.map((step) => draw.int(0, step - 1)));
+  const size = list(draw, rank, 2, 3);
+  const span = kernel.map((k, i) => (k - 1) * (attributes.dilations?.[i] ?? 1) + 1);
+  const full = size.map((n, i) => (n - 1) * strides[i]! + span[i]! + (extra?.[i] ?? 0));
+  const isSame = attributes.auto_pad?.startsWith('SAME');
+  const isTooSmall = full.some((most, i) => most < size[i]! * strides[i]!);
+  const pad = () => full.map((most) => draw.int(0, Math.min(1, Math.floor((most - 1) / 2))));
+  const way = isSame ? '' : draw.pick(['pads', 'output_shape', '']);
+  const inputs = [
+    draw.tensor([draw.int(1, 2), 2 * groups, ...size]),
+    draw.tensor([2 * groups, draw.int(1, 2), ...kernel]),
+  ];
+  const filters = inputs[1]!.shape[1]! * groups;
   return {
-    inputs: [
-      { ...draw.tensor([1, 2 * groups, 3, 2]), role: 'fed' },
-      { ...draw.tensor([2 * groups, 2, ...kernel]), role: 'fed' },
-    ],
+    inputs: [...inputs, ...(draw.maybe() ? [draw.tensor([filters])] : [])].map((tensor) => roleOf(rank, tensor)),
     attributes: {
       ...attributes,
-      group: groups,
-      output_padding: draw.optional(strides.map((step) => draw.int(0, step - 1))),
+      auto_pad: way || (isSame && isTooSmall) ? draw.optional('NOTSET') : attributes.auto_pad,
+      kernel_shape: draw.optional(kernel),
+      group: groups > 1 ? groups : draw.optional(1),
+      pads: way === 'pads' ? [...pad(), ...pad()] : undefined,
+      output_padding: extra,
+      output_shape: way === 'output_shape' ? full.map((most) => Math.max(1, most - draw.int(0, 2))) : undefined,
     },
   };
 };
 
-/** There is no rule for a last window that hangs over the end. */
 const averagePool: Generate = (draw) => {
-  const { size, attributes, ceil_mode: most } = poolGeometry(draw, false);
-  const ceil_mode = draw.maybe(0.2) ? most : draw.optional(0);
+  const { size, attributes, ceil_mode } = poolGeometry(draw, false);
   return {
-    inputs: [{ ...draw.tensor([draw.int(1, 2), draw.int(1, 2), ...size]), role: ceil_mode ? 'fed' : 'watched' }],
-    attributes: { ...attributes, dilations: undefined, ceil_mode, count_include_pad: draw.optional(draw.int(0, 1)) },
+    inputs: [draw.watched([draw.int(1, 2), draw.int(1, 2), ...size])],
+    attributes: {
+      ...attributes,
+      dilations: undefined,
+      ceil_mode: draw.optional(ceil_mode),
+      count_include_pad: draw.optional(draw.int(0, 1)),
+    },
   };
 };
 
-/** Dilated only with its second output, of which the other way of its gradient knows nothing. */
 const maxPool: Generate = (draw) => {
   const outputs = draw.int(1, 2);
-  const { size, attributes, ceil_mode } = poolGeometry(draw, outputs > 1);
+  const { size, attributes, ceil_mode } = poolGeometry(draw, true);
   return {
     inputs: [{ ...draw.distinct([draw.int(1, 2), draw.int(1, 2), ...size]), role: 'watched' }],
-    attributes: { ...attributes, ceil_mode: draw.optional(ceil_mode) },
+    attributes: {
+      ...attributes,
+      ceil_mode: draw.optional(ceil_mode),
+      storage_order: outputs > 1 ? draw.optional(0) : draw.optional(draw.int(0, 1)),
+    },
     outputs,
   };
 };
 
-const image = (draw: Draw): number[] => [draw.int(1, 3), draw.int(1, 3), ...draw.shape(0, 2)];
-
-const batchNormalization: Generate = (draw) => {
-  const shape = image(draw);
-  const vector = (value = draw.normal) => draw.tensor([shape[1]!], value);
-  return {
-    inputs: [draw.tensor(shape), vector(), vector(), vector(), vector(draw.positive)],
-    attributes: { epsilon: draw.optional(0.1), momentum: draw.optional(0.9) },
-  };
-};
-
-const instanceNormalization: Generate = (draw) => ({
-  inputs: [[2, 3, 4], [3], [3]].map((shape) => ({ ...draw.tensor(shape), role: 'fed' })),
-  attributes: { epsilon: draw.optional(0.1) },
-});
+const globalShape = (draw: Draw): number[] => [2, draw.int(1, 3), ...draw.shape(1, 2)];
 
 export const windows = {
   AveragePool: averagePool,
-  BatchNormalization: batchNormalization,
   Conv: conv,
   ConvTranspose: convTranspose,
-  GlobalAveragePool: (draw) => ({ inputs: [draw.watched([2, draw.int(1, 3), ...draw.shape(1, 2)])] }),
-  InstanceNormalization: instanceNormalization,
+  GlobalAveragePool: (draw) => ({ inputs: [draw.watched(globalShape(draw))] }),
+  GlobalMaxPool: (draw) => ({ inputs: [{ ...draw.distinct(globalShape(draw)), role: 'watched' }] }),
   MaxPool: maxPool,
 } satisfies Record<string, Generate>;
