@@ -13,12 +13,13 @@ const cache = fileURLToPath(new URL('../../.cache/cuda', import.meta.url));
 
 const providerFiles = [providerFile, sharedFile];
 
-/** Names that the provider asks for, and the source of each; what it never calls has none. */
+/** Names that the provider asks for, and NCCL's, and the source of each; what is never called has none. */
 const libraries: readonly (readonly [name: string, source: string | null])[] = [
   ['libcudart.so.13', 'cudart.c'],
   ['libcublas.so.13', 'cublas.c'],
   ['libcublasLt.so.13', 'cublaslt.c'],
   ['libcudnn.so.9', 'cudnn.c'],
+  ['libnccl.so.2', 'nccl.c'],
   ['libcuda.so.1', null],
   ['libcurand.so.10', null],
   ['libcufft.so.12', null],
@@ -26,8 +27,8 @@ const libraries: readonly (readonly [name: string, source: string | null])[] = [
 
 const modified = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
-/** Compiles the libraries. @throws Error where there is no C compiler */
-function buildLibraries(): string {
+/** Compiles the libraries. @returns their folder @throws Error where there is no C compiler */
+export function buildLibraries(): string {
   const folder = path.join(cache, 'device');
   const newest = Math.max(...readdirSync(sources).map((name) => modified(path.join(sources, name))));
   if (libraries.every(([name]) => modified(path.join(folder, name)) > newest)) return folder;

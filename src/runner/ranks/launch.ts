@@ -93,7 +93,7 @@ export async function launchRanks(options: {
   env?: NodeJS.ProcessEnv;
 }): Promise<number> {
   const { size, args, program, env = process.env } = options;
-  const place = placeOfProcess(env);
+  const place = placeOfProcess(env, 'NCCL');
   if (place) {
     const { by, rank } = place;
     throw new UserError(
