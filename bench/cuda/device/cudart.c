@@ -10,8 +10,12 @@ static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t);
 void pretend_log(const char *format, ...) {
   pthread_mutex_lock(&lock);
   if (!out) {
-    const char *path = getenv("PRETEND_CUDA_LOG");
-    out = path ? fopen(path, "w") : NULL;
+    /* a folder, where several processes write */
+    const char *given = getenv("PRETEND_CUDA_LOG");
+    size_t length = given ? strlen(given) : 0;
+    char path[4096];
+    snprintf(path, sizeof path, length && given[length - 1] == '/' ? "%s%d" : "%s", given, getpid());
+    out = length ? fopen(path, "w") : NULL;
     start_s = now();
     if (out) setvbuf(out, NULL, _IOFBF, 1 << 20);
   }

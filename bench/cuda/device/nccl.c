@@ -3,7 +3,6 @@
 #include "device.h"
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <unistd.h>
 enum { SUCCESS, CUDA_ERROR, SYSTEM_ERROR, INTERNAL_ERROR, INVALID_ARGUMENT, INVALID_USAGE, REMOTE_ERROR, IN_PROGRESS };
 enum { RANKS = 8, PIECE = 1 << 18, MAGIC = 0xcafebeef };
 typedef struct { char bytes[128]; } unique_id;

@@ -34,40 +34,79 @@ export function addressOf(env: Environment): Address {
   return { host, port: port + (env.TORCHELASTIC_USE_AGENT_STORE === 'True' ? 1 : 0) };
 }
 
-async function untilAll(server: Server, place: Place, own: string, timeoutSeconds: number): Promise<string[]> {
-  const texts = new Map([[0, own]]);
-  const sockets = new Set<Socket>();
-  const all = new Promise<void>((resolve, reject) => {
-    server.on('connection', (socket) => {
-      socket.on('error', () => socket.destroy());
-      receive<Partial<FromRank>>(socket, (message) => {
-        const { dws, rank = -1, size, text = '' } = message ?? {};
-        if (dws !== 'here' || !Number.isInteger(rank) || rank < 1) return socket.destroy();
-        if (size !== place.size || rank >= place.size || texts.has(rank)) {
-          reject(new UserError(`rank ${rank} of ${size} has come to rank 0 of ${place.size}: start all of them anew`));
-          return;
-        }
-        texts.set(rank, text);
-        sockets.add(socket);
-        if (texts.size === place.size) resolve();
+/** Ranks that have come to rank 0, and whoever else has connected. */
+class Arrivals {
+  readonly all: Promise<void>;
+  private readonly sockets = new Set<Socket>();
+  private readonly came = new Map<number, { socket: Socket; text: string }>();
+
+  constructor(
+    server: Server,
+    private readonly size: number,
+  ) {
+    this.all = new Promise((resolve, reject) => {
+      server.on('connection', (socket) => {
+        this.sockets.add(socket);
+        socket.on('error', () => socket.destroy());
+        receive<Partial<FromRank>>(socket, (message) => {
+          const refused = this.take(socket, message);
+          if (refused !== undefined) reject(new UserError(refused));
+          if (this.came.size === size - 1) resolve();
+        });
       });
     });
-  });
+  }
+
+  missing(): number[] {
+    return Array.from({ length: this.size - 1 }, (_, i) => i + 1).filter((rank) => !this.came.has(rank));
+  }
+
+  /** @returns by rank */
+  answer(own: string): string[] {
+    const texts = Array.from({ length: this.size }, (_, rank) => (rank === 0 ? own : this.came.get(rank)!.text));
+    const line = `${JSON.stringify({ dws: 'all', texts } satisfies FromFirst)}\n`;
+    for (const { socket } of this.came.values()) {
+      this.sockets.delete(socket);
+      socket.end(line);
+    }
+    return texts;
+  }
+
+  close(): void {
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  /** @returns why the ranks can't be brought together */
+  private take(socket: Socket, message: Partial<FromRank> | undefined): string | undefined {
+    const { dws, rank = -1, size, text = '' } = message ?? {};
+    if (dws !== 'here' || !Number.isInteger(rank) || rank < 1) {
+      socket.destroy();
+      return undefined;
+    }
+    if (size !== this.size || rank >= size || this.came.has(rank))
+      return `rank ${rank} of ${size} has come to rank 0 of ${this.size}: start all of them anew`;
+    this.came.set(rank, { socket, text });
+    // It may try again.
+    socket.on('close', () => this.came.delete(rank));
+    return undefined;
+  }
+}
+
+async function untilAll(server: Server, place: Place, own: string, timeoutSeconds: number): Promise<string[]> {
+  const arrivals = new Arrivals(server, place.size);
   const late = new AbortController();
   const tooLate = setTimeout(timeoutSeconds * 1000, undefined, { signal: late.signal }).then(() => {
-    const missing = Array.from({ length: place.size }, (_, rank) => rank).filter((rank) => !texts.has(rank));
-    throw new UserError(`rank ${missing.join(', ')} of ${place.size} did not come within ${timeoutSeconds} s`);
+    const missing = arrivals.missing().join(', ');
+    throw new UserError(`rank ${missing} of ${place.size} did not come within ${timeoutSeconds} s`);
   });
   try {
-    await Promise.race([all, tooLate]);
+    await Promise.race([arrivals.all, tooLate]);
+    return arrivals.answer(own);
   } finally {
     late.abort();
     tooLate.catch(() => undefined);
-    if (texts.size < place.size) for (const socket of sockets) socket.destroy();
+    arrivals.close();
   }
-  const sorted = [...texts].toSorted(([a], [b]) => a - b).map(([, text]) => text);
-  for (const socket of sockets) socket.end(`${JSON.stringify({ dws: 'all', texts: sorted } satisfies FromFirst)}\n`);
-  return sorted;
 }
 
 async function asFirst(place: Place, address: Address, own: string, timeoutSeconds: number): Promise<string[]> {
@@ -85,10 +124,11 @@ async function asFirst(place: Place, address: Address, own: string, timeoutSecon
   }
 }
 
-/** @returns undefined where nobody answers, or not as rank 0 does */
-function ask({ host, port }: Address, message: FromRank): Promise<string[] | undefined> {
+/** @param within milliseconds @returns undefined where nobody answers, or not as rank 0 does */
+function ask({ host, port }: Address, message: FromRank, within: number): Promise<string[] | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host, port }, () => socket.write(`${JSON.stringify(message)}\n`));
+    socket.setTimeout(within, () => socket.destroy());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => resolve(undefined));
     receive<Partial<FromFirst>>(socket, (answer) => {
@@ -105,8 +145,8 @@ async function asOther(
   timeoutSeconds: number,
 ): Promise<string[]> {
   const until = performance.now() + timeoutSeconds * 1000;
-  while (performance.now() < until) {
-    const texts = await ask(address, { dws: 'here', rank, size, text });
+  for (let left = timeoutSeconds * 1000; left > 0; left = until - performance.now()) {
+    const texts = await ask(address, { dws: 'here', rank, size, text }, left);
     if (texts) return texts;
     await setTimeout(again);
   }

@@ -4,6 +4,7 @@ import { DeviceSums } from '../../../dist/runner/compute/c-api/device-sums.js';
 import { library } from '../../../dist/runner/compute/c-api/library.js';
 import { openCudaRuntime } from '../../../dist/runner/ranks/cuda-runtime.js';
 import { openMpi } from '../../../dist/runner/ranks/mpi.js';
+import { placeOfProcess } from '../../../dist/runner/ranks/place.js';
 import { openRanks } from '../../../dist/runner/ranks/open.js';
 
 const cpu = { device: 'cpu', deviceId: 0, threads: 1 };
@@ -12,11 +13,10 @@ export async function openedRanks(options) {
   if (process.env.RANKS_OVER !== 'nccl') return openMpi(options);
   // As ONNX Runtime's provider does.
   const runtime = (await foreignCalls()).load('libcudart.so.13');
+  const place = placeOfProcess(process.env, 'NCCL');
   const device = async (ranks) => ({
     sums: await DeviceSums.open(await library(), cpu, ranks),
-    runtime: await openCudaRuntime(
-      Number(process.env.GPU ?? process.env.LOCAL_RANK ?? process.env.OMPI_COMM_WORLD_LOCAL_RANK),
-    ),
+    runtime: await openCudaRuntime(Number(process.env.GPU ?? place.localRank)),
   });
   const { communicator, note } = await openRanks({ ...options, piece: options.limits?.piece, device });
   if (note) console.log(`note: ${note}`);
