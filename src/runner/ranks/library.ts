@@ -20,8 +20,8 @@ type Loaded = ReturnType<Koffi['load']>;
 
 /** MPI_THREAD_FUNNELED: other threads are there, and don't call MPI. */
 const FUNNELED = 1;
-/** Beyond MPI_MAX_ERROR_STRING of all of them. */
-const longestText = 1024;
+/** Beyond MPI_MAX_ERROR_STRING and MPI_MAX_LIBRARY_VERSION_STRING of all of them. */
+const longestText = 16_384;
 
 /**
  * What UCX, below both families, is told before it is loaded, unless somebody has told it otherwise. It patches the functions by which
@@ -35,6 +35,8 @@ export interface Mpi {
   family: 'Open MPI' | 'MPICH';
   flavor: Flavor;
   handles: Handles;
+  /** In its own words. */
+  version(): string;
   /** The thread that calls it makes all later calls. */
   init(): void;
   rank(): number;
@@ -93,11 +95,13 @@ function functionsOf(library: Loaded, { handleType, ignoreStatus, ...flavor }: F
   void [request.buffer, flag.buffer];
 
   const errorString = library.func('MPI_Error_string', 'int', ['int', 'void *', 'void *']);
-  const message = (code: number): string => {
+  const libraryVersion = library.func('MPI_Get_library_version', 'int', ['void *', 'void *']);
+  const textOf = (fill: (text: Uint8Array, length: Int32Array) => void): string => {
     const text = new Uint8Array(longestText);
-    errorString(code, text, new Int32Array(16));
+    fill(text, new Int32Array(16));
     return Buffer.from(text.subarray(0, text.indexOf(0))).toString('utf8');
   };
+  const message = (code: number): string => textOf((text, length) => void errorString(code, text, length));
   const callable = (name: string, parameters: string[]) => {
     const call = library.func(name, 'int', parameters);
     return (...args: unknown[]): void => {
@@ -125,6 +129,11 @@ function functionsOf(library: Loaded, { handleType, ignoreStatus, ...flavor }: F
   return {
     flavor: { handleType, ignoreStatus, ...flavor },
     handles,
+    // Some add who has built it, and how.
+    version: () =>
+      textOf((text, length) => void libraryVersion(text, length))
+        .split(/,|\n/)[0]!
+        .replace(/\s+/g, ' '),
     init() {
       initThread(null, null, FUNNELED, new Int32Array(16));
       setErrors(world, handles.errorsReturn);

@@ -34,7 +34,7 @@ export interface RankDevice {
 /** Float32 numbers of a vector that are summed at a time: two buffers of 32 MiB. */
 const usualPiece = 2 ** 23;
 const float = Float32Array.BYTES_PER_ELEMENT;
-/** Milliseconds that the watch has to tell why NCCL has lost a rank, which itself does not know. */
+/** Milliseconds, or half of the timeout, that the watch has to tell why NCCL has lost a rank, which itself does not know. */
 const explaining = 3000;
 
 /** A piece of an array: where it begins, and how long it is. */
@@ -158,8 +158,8 @@ export class NcclCommunicator implements Communicator {
 
   /** Ends what is under way on the device, which would wait for ever. @returns the reason: the watch knows more than NCCL of a rank that is gone */
   private async given(error: unknown): Promise<unknown> {
-    const since = performance.now();
-    while (this.watch.gone === undefined && performance.now() - since < explaining) await setTimeout(10);
+    const until = performance.now() + Math.min(explaining, this.watch.timeoutSeconds * 500);
+    while (this.watch.gone === undefined && performance.now() < until) await setTimeout(10);
     const { comm } = this;
     this.comm = undefined;
     if (comm !== undefined) this.nccl.abort(comm);

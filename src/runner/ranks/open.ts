@@ -72,7 +72,7 @@ async function exchange(talk: Communicator, text: string): Promise<string[]> {
   const bytes = new TextEncoder().encode(text);
   const lengths = new Float32Array(talk.size);
   await talk.allGather(Float32Array.of(bytes.length), lengths);
-  const longest = Math.max(...lengths);
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
   const mine = new Float32Array(longest);
   mine.set(bytes);
   const all = new Float32Array(longest * talk.size);

@@ -95,14 +95,6 @@ function placeBy(env: Environment, table: readonly { by: StartedBy; names: Names
   return { rank, size, localRank: wholeNumber(env, names.localRank), localSize, by };
 }
 
-function requireTorchrun(env: Environment): Place {
-  const place = placeBy(env, [torchrun]);
-  if (place) return place;
-  throw new UserError(
-    'the environment has WORLD_SIZE, and not LOCAL_WORLD_SIZE, the number of ranks on this machine, which torchrun sets: set it',
-  );
-}
-
 /**
  * Whether this process is a rank beside the first, which tells, records and keeps what all of them have.
  *
@@ -123,9 +115,14 @@ export function placeOfProcess(env: Environment, speaks: Speaks = 'MPI'): Place 
     const ranks = wholeNumber(env, size);
     // The variables of torchrun are also set by hand in steps of Slurm, and those of PMI by what starts daemons.
     if (ranks === 1 || place?.size === ranks || (place && size === 'PMI_SIZE')) continue;
-    if (who === torchrun.by && speaks === 'NCCL') return requireTorchrun(env);
+    const byAddress = who === torchrun.by && speaks === 'NCCL';
+    const found = byAddress ? placeBy(env, [torchrun]) : undefined;
+    if (found) return found;
+    const otherwise = byAddress
+      ? `; or, on GPUs, set ${torchrun.names.localSize} as well, how many this machine has`
+      : '';
     throw new UserError(
-      `${who} has started ${ranks} processes (${size}=${ranks}), which need MPI to find each other: start them with mpirun -n ${ranks} and the same command`,
+      `${who} has started ${ranks} processes (${size}=${ranks}), which need MPI to find each other: start them with mpirun -n ${ranks} and the same command${otherwise}`,
     );
   }
   return place;

@@ -60,7 +60,7 @@ describe.runIf(hasStandIn)('ranks that speak by NCCL', () => {
   });
 
   it('all end, with NCCL’s words, when NCCL fails on one', async () => {
-    const [first, second] = await runByAddress([{}, { PRETEND_NCCL_FAILS: '1' }], 'fate', ['7', 'throws', '5']);
+    const [first, second] = await runByAddress([{}, { PRETEND_NCCL_FAILS: '1' }], 'fate', ['7', 'throws', '2']);
     expect(second!.stderr).toMatch(/^UserError: NCCL: remote process exited or there was a network error \(.+\)$/m);
     expect(first!.stderr).toMatch(new RegExp(`^UserError: rank 1 on ${host} has ended`));
     expect([first!.code, second!.code]).toEqual([3, 3]);

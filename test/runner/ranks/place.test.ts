@@ -40,7 +40,9 @@ describe('placeOfProcess', () => {
     const env = { ...torchrun, LOCAL_WORLD_SIZE: '2' };
     expect(placeOfProcess(env, 'NCCL')).toEqual({ rank: 1, size: 4, localRank: 1, localSize: 2, by: 'torchrun' });
     expect(placeOfProcess(openMpi, 'NCCL')).toEqual(placeOfProcess(openMpi));
-    expect(() => placeOfProcess(torchrun, 'NCCL')).toThrow(/LOCAL_WORLD_SIZE.*set it$/);
+    expect(() => placeOfProcess(torchrun, 'NCCL')).toThrow(
+      /mpirun -n 4 and the same command; or, on GPUs, set LOCAL_WORLD_SIZE as well/,
+    );
   });
 
   it.each([

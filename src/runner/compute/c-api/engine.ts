@@ -24,7 +24,12 @@ export const cApiEngine: Engine<Place> = {
       const sums = await explainFailure(options, () => DeviceSums.open(loaded, { ...options, device }, ranks));
       // CUDA's runtime is there once ONNX Runtime's provider is.
       const { openCudaRuntime } = await import('../../ranks/cuda-runtime.js');
-      return { sums, runtime: await openCudaRuntime(options.deviceId ?? 0) };
+      try {
+        return { sums, runtime: await openCudaRuntime(options.deviceId ?? 0) };
+      } catch (error) {
+        await sums.release();
+        throw error;
+      }
     };
   },
   async open(model, device, settings) {
