@@ -5,20 +5,15 @@
  * needs in which onnxruntime-node has the CUDA provider. One line, exit code 1, no stack; and where steps had been taken, whole
  * checkpoints, from which a resumed training goes on.
  */
-import { cp, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { packageFolder } from '../../src/runner/compute/onnxruntime-folder.js';
 import { noteFile } from '../../src/runner/compute/provider-note.js';
 import { providerFile } from '../../src/runner/cuda/provider.js';
 import type { Ended } from '../survive/small-run.js';
 import { newestStep, runSmall, writeNoise } from '../survive/small-run.js';
+import { installed, native } from './installed.js';
 import { setUpPretendDevice } from './setup.js';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const modules = path.join(root, 'node_modules');
-const native = path.join('bin/napi-v6', process.platform, process.arch);
 
 interface Case {
   lacks: string;
@@ -52,20 +47,6 @@ const cases: readonly Case[] = [
 ];
 
 const steps = ['--device', 'cuda', '--epochs', '1', '--batch-num', '1000', '--checkpoint-every', '100'];
-
-/** The built program, with modules as they are but for onnxruntime-node, a copy that the provider lies in. */
-async function installed(folder: string, onnxruntime: string): Promise<string> {
-  await cp(path.join(root, 'dist'), path.join(folder, 'dist'), { recursive: true });
-  await cp(path.join(root, 'package.json'), path.join(folder, 'package.json'));
-  const own = path.join(folder, 'node_modules');
-  await mkdir(own);
-  for (const name of await readdir(modules))
-    if (name !== 'onnxruntime-node') await symlink(path.join(modules, name), path.join(own, name));
-  const copy = path.join(own, 'onnxruntime-node');
-  await cp(packageFolder, copy, { recursive: true });
-  await cp(onnxruntime, path.join(copy, native), { recursive: true });
-  return path.join(folder, 'dist/cli/main.js');
-}
 
 function requireOneLine({ code, text }: Ended, says: RegExp): string {
   const line = /^dws: .*/m.exec(text)?.[0] ?? '';

@@ -10,6 +10,8 @@ export interface Counts {
   libraryCalls: number;
   /** Products of cuBLAS that TF32 rounds (CUBLAS_TF32_TENSOR_OP_MATH). */
   rounded: number;
+  /** To other ranks, by NCCL, in bytes. */
+  sent: number;
   /** With a grid or a block that no device takes. */
   impossible: string[];
 }
@@ -21,6 +23,7 @@ const none = (): Counts => ({
   synchronizations: 0,
   libraryCalls: 0,
   rounded: 0,
+  sent: 0,
   impossible: [],
 });
 
@@ -32,11 +35,19 @@ function count(counts: Counts, [call = '', ...fields]: string[]): void {
     const [way, bytes] = [fields[0], Number(fields[1])];
     if (way === 'H2D') counts.toDevice += bytes;
     if (way === 'D2H') counts.toHost += bytes;
-  } else if (call.startsWith('sync')) counts.synchronizations++;
+  } else if (call === 'nccl' && fields[0] === 'send') counts.sent += Number(fields[1]);
+  else if (call.startsWith('sync')) counts.synchronizations++;
   else if (call === 'gemm' && fields.at(-1) === 'mode 3') {
     counts.rounded++;
     counts.libraryCalls++;
   } else if (['gemm', 'cublas', 'cudnn'].includes(call)) counts.libraryCalls++;
+}
+
+/** All that the device was asked for. */
+export function countsOf(log: string): Counts {
+  const counts = none();
+  for (const line of log.split('\n')) count(counts, line.split('\t').slice(1));
+  return counts;
 }
 
 /** The counts between each mark of that name and the next mark. */

@@ -1,5 +1,6 @@
 /**
  * npm run bench -- cuda --lacks
+ * npm run bench -- cuda --nccl
  * npm run bench -- cuda [--models resnet18,...] [--optimizers sgd,adam] [--feat-dim 512] [--size 224] [--batch 80] [--tf32 on] [--deterministic] [--precision fp16] [--micro-batch 20]
  *
  * Trainings on a pretend device: the stock ONNX Runtime and its real CUDA provider, on libraries of our own in place of CUDA's, cuBLAS's
@@ -21,6 +22,7 @@ import type { Counts } from './log.js';
 import { countsAfterMarks, perStep, placements } from './log.js';
 import type { PretendDevice } from './setup.js';
 import { playLacks } from './lacks.js';
+import { playNccl } from './nccl.js';
 import { setUpPretendDevice } from './setup.js';
 import type { Traced } from './runs.js';
 import { runs } from './runs.js';
@@ -100,9 +102,11 @@ export async function benchCuda(args: string[]): Promise<void> {
       precision: { type: 'string', default: 'fp32' },
       'micro-batch': { type: 'string' },
       lacks: { type: 'boolean', default: false },
+      nccl: { type: 'boolean', default: false },
     },
   });
   if (values.lacks) return playLacks();
+  if (values.nccl) return playNccl();
   const device = await setUpPretendDevice();
   const [batchSize, featDim] = [Number(values.batch), Number(values['feat-dim'])];
   const broken: string[] = [];

@@ -1,6 +1,17 @@
 /** The pretend device's libraries, and ONNX Runtime's CUDA provider beside its library: made once, in .cache/cuda. */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { extract } from 'tar';
@@ -13,28 +24,34 @@ const cache = fileURLToPath(new URL('../../.cache/cuda', import.meta.url));
 
 const providerFiles = [providerFile, sharedFile];
 
-/** Names that the provider asks for, and the source of each; what it never calls has none. */
+/** Names that the provider asks for, and NCCL's, and the source of each; what is never called has none. */
 const libraries: readonly (readonly [name: string, source: string | null])[] = [
   ['libcudart.so.13', 'cudart.c'],
   ['libcublas.so.13', 'cublas.c'],
   ['libcublasLt.so.13', 'cublaslt.c'],
   ['libcudnn.so.9', 'cudnn.c'],
+  ['libnccl.so.2', 'nccl.c'],
   ['libcuda.so.1', null],
   ['libcurand.so.10', null],
   ['libcufft.so.12', null],
 ];
 
-const modified = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+/** What they are made of: a folder for each, since several processes may want them at once, of this version and of others. */
+function sourceHash(): string {
+  const hash = createHash('sha256').update(JSON.stringify(libraries));
+  for (const name of readdirSync(sources).sort()) hash.update(readFileSync(path.join(sources, name)));
+  return hash.digest('hex').slice(0, 12);
+}
 
-/** Compiles the libraries. @throws Error where there is no C compiler */
-function buildLibraries(): string {
-  const folder = path.join(cache, 'device');
-  const newest = Math.max(...readdirSync(sources).map((name) => modified(path.join(sources, name))));
-  if (libraries.every(([name]) => modified(path.join(folder, name)) > newest)) return folder;
-  mkdirSync(folder, { recursive: true });
-  const cudart = path.join(folder, libraries[0]![0]);
+/** Compiles the libraries. @returns their folder @throws Error where there is no C compiler */
+export function buildLibraries(): string {
+  const folder = path.join(cache, `device-${sourceHash()}`);
+  if (existsSync(folder)) return folder;
+  mkdirSync(cache, { recursive: true });
+  const partial = mkdtempSync(`${folder}.`);
+  const cudart = path.join(partial, libraries[0]![0]);
   for (const [name, source] of libraries) {
-    const file = path.join(folder, name);
+    const file = path.join(partial, name);
     const versions = `${file}.map`;
     // The provider looks for symbols of the version that the library's name is.
     writeFileSync(versions, `${name} { global: *; };`);
@@ -45,6 +62,13 @@ function buildLibraries(): string {
     const args = [...flags, `-Wl,--version-script=${versions}`, '-o', file, ...input, ...linked];
     execFileSync('gcc', args, { stdio: 'inherit' });
     rmSync(versions);
+  }
+  try {
+    renameSync(partial, folder);
+  } catch (error) {
+    // Another process was faster.
+    rmSync(partial, { recursive: true });
+    if (!existsSync(folder)) throw error;
   }
   return folder;
 }

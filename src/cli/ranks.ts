@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { isAside, placeOfProcess } from '../runner/ranks/place.js';
 
-export const isRank = (): boolean => placeOfProcess(process.env) !== undefined;
+export const isRank = (): boolean => placeOfProcess(process.env, 'NCCL') !== undefined;
 
 /** How long the first rank has to say what it has met: mpirun ends the others then. */
 const headStart = 2000;

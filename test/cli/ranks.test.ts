@@ -36,7 +36,9 @@ describe.runIf(hasOpenMpi)('a training on ranks', () => {
       expect(Math.abs(step.loss! - alone![i]!.loss!)).toBeLessThan(1e-5);
       expect(step.pairs).toBe(alone![i]!.pairs);
     });
-    expect((await openRun(at('two'))).last.options.ranks).toBe(2);
+    const { last } = await openRun(at('two'));
+    expect(last).toMatchObject({ options: { ranks: 2 }, communication: 'Open MPI' });
+    expect((await openRun(at('one'))).last.communication).toBeUndefined();
     expect((await readdir(at('tmp'))).filter((name) => name.startsWith('dws-'))).toEqual([]);
     const verified = await dws(['verify', 'two'], { cwd: folder.path });
     expect(verified.stdout).toMatch(

@@ -52,15 +52,16 @@ export interface Ranks {
   args: readonly string[];
   /** Called once, when the output first has this line. */
   at?: { line: RegExp; then: (launcher: ChildProcess) => void };
+  env?: Readonly<Record<string, string>>;
   /** Milliseconds after that line by which all have to be gone. */
   within?: number;
 }
 
 /** @param folder of the test's own */
-export function runRanks(mpi: MpiRun, folder: string, { size, program, args, at, within }: Ranks): Promise<Ended> {
+export function runRanks(mpi: MpiRun, folder: string, { size, program, args, at, within, env }: Ranks): Promise<Ended> {
   const command = [path.join(programs, 'launch.mjs'), String(size), path.join(programs, `${program}.mjs`), ...args];
   const child = spawn(process.execPath, command, {
-    env: environment(mpi, folder),
+    env: { ...environment(mpi, folder), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const text = { stdout: '', stderr: '' };

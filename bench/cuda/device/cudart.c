@@ -1,5 +1,5 @@
 #include "device.h"
-enum { OK = 0, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101 };
+enum { OK = 0, OUT_OF_MEMORY = 2, NO_DEVICE = 100, INVALID_DEVICE = 101, NOT_READY = 600 };
 typedef struct { unsigned x, y, z; } dim3;
 typedef void *stream_t;
 
@@ -10,8 +10,12 @@ static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t);
 void pretend_log(const char *format, ...) {
   pthread_mutex_lock(&lock);
   if (!out) {
-    const char *path = getenv("PRETEND_CUDA_LOG");
-    out = path ? fopen(path, "w") : NULL;
+    /* a folder, where several processes write */
+    const char *given = getenv("PRETEND_CUDA_LOG");
+    size_t length = given ? strlen(given) : 0;
+    char path[4096];
+    snprintf(path, sizeof path, length && given[length - 1] == '/' ? "%s%d" : "%s", given, getpid());
+    out = length ? fopen(path, "w") : NULL;
     start_s = now();
     if (out) setvbuf(out, NULL, _IOFBF, 1 << 20);
   }
@@ -99,10 +103,11 @@ int cudaHostAlloc(void **p, size_t n, unsigned f) { (void)f; pretend_log("pinned
 int cudaMallocHost(void **p, size_t n) { return cudaHostAlloc(p, n, 0); }
 int cudaFreeHost(void *p) { pretend_log("free_pinned"); return give(p); }
 int cudaMemGetInfo(size_t *f, size_t *t) { *f = most() - used; *t = most(); return OK; }
-/* small copies are made (trip counts, conditions), large ones are only told of */
+/* small copies are made (trip counts, conditions), large ones are only told of, unless PRETEND_CUDA_COPIES is all */
+static size_t made(void) { const char *given = getenv("PRETEND_CUDA_COPIES"); return given && !strcmp(given, "all") ? SIZE_MAX : 4096; }
 static const char *kinds[] = {"H2H", "H2D", "D2H", "D2D", "default"};
 static int copy(void *d, const void *s, size_t n, int kind, const char *how) {
-  if (n <= 4096) memmove(d, s, n);
+  if (n <= made()) memmove(d, s, n);
   pretend_log("copy%s\t%s\t%zu", how, kinds[kind], n);
   return OK;
 }
@@ -123,6 +128,8 @@ static int devices(void) { const char *given = getenv("PRETEND_CUDA_DEVICES"); r
 int cudaGetDeviceCount(int *n) { *n = devices(); return *n ? OK : NO_DEVICE; }
 int cudaGetDevice(int *d) { *d = 0; return OK; }
 int cudaSetDevice(int d) { return !devices() ? NO_DEVICE : d < devices() ? OK : INVALID_DEVICE; }
+/* one of its own for each of a machine */
+int cudaDeviceGetPCIBusId(char *id, int n, int d) { snprintf(id, n, "0000:%02x:00.0", d); return OK; }
 /* CUDA 13's layout; an H100's figures */
 int cudaGetDeviceProperties(char *p, int d) {
   (void)d;
@@ -163,6 +170,10 @@ static int nothing;
 int cudaStreamCreate(void **s) { *s = &nothing; pretend_log("stream"); return OK; }
 int cudaStreamCreateWithFlags(void **s) { return cudaStreamCreate(s); }
 int cudaStreamDestroy() { return OK; }
+/* what NCCL's calls have begun and not ended */
+static volatile int busy;
+void pretend_busy(int change) { __sync_fetch_and_add(&busy, change); }
+int cudaStreamQuery(stream_t s) { (void)s; return busy ? NOT_READY : OK; }
 int cudaStreamSynchronize() { pretend_log("sync"); return OK; }
 int cudaStreamWaitEvent() { return OK; }
 int cudaStreamIsCapturing(stream_t s, int *v) { (void)s; *v = 0; return OK; }
@@ -185,6 +196,7 @@ const char *cudaGetErrorString(int e) {
   switch (e) {
     case OUT_OF_MEMORY: return "out of memory";
     case NO_DEVICE: return "no CUDA-capable device is detected";
+    case NOT_READY: return "device not ready";
     case INVALID_DEVICE: return "invalid device ordinal";
     default: return "pretend";
   }

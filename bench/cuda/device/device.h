@@ -9,5 +9,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 /* lives in the cudart library; the others call it */
 void pretend_log(const char *format, ...) __attribute__((format(printf, 1, 2)));

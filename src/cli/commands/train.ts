@@ -22,7 +22,8 @@ function givenOptions(command: Command, modules: LoadedModules): TrainOptions {
   const { usePretrained, weights, weightsAt, pretrained: file, device: name, gpus, threads, wd, ...rest } = values;
   const { model, loss, sampling, optimizer } = rest;
   const gpuCount = listedGpus(gpus ?? '').length;
-  const place = placeOfProcess(process.env);
+  // Whether its ranks can meet depends on the device, which may be that of a run that goes on.
+  const place = placeOfProcess(process.env, 'NCCL');
   const named = (part: string | undefined) => (part !== undefined && isModulePath(part) ? undefined : part);
   return {
     ...rest,

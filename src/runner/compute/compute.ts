@@ -75,6 +75,15 @@ const builders: { [Name in GraphName]?: (options: GraphOptions[Name], definition
   features_model: buildFeaturesModel,
 };
 
+/** The ranks of a training, this process among them. */
+export interface JoinedRanks {
+  rank: number;
+  size: number;
+  /** What they speak by, and what there is to know of it, for people. */
+  by: string;
+  note?: string;
+}
+
 export interface RunResult {
   /** The outputs, but for those that replaced held tensors. */
   outputs: PlainTensors;
@@ -121,12 +130,17 @@ export class Compute {
   /**
    * Meets the other ranks. From then on `train_loop` is what all of them make of it: its images are those of this rank.
    *
-   * @throws UserError when they don't come, or MPI is not installed
+   * @throws UserError when they don't come, or neither MPI nor NCCL is installed that can be used
    */
-  async joinRanks(timeoutSeconds: number): Promise<{ rank: number; size: number }> {
-    const { openMpi } = await import('../ranks/mpi.js');
-    const { rank, size } = (this.communicator = await openMpi({ timeoutSeconds }));
-    return { rank, size };
+  async joinRanks(timeoutSeconds: number): Promise<JoinedRanks> {
+    const { openRanks } = await import('../ranks/open.js');
+    const { name, rankDevice } = await this.engine;
+    const device = rankDevice?.(this.device);
+    const lacks = this.device.device === 'cuda' && !device ? `ONNX Runtime is used through its ${name}` : undefined;
+    const { communicator, note } = await openRanks({ timeoutSeconds, device, lacks });
+    this.communicator = communicator;
+    const { rank, size, by } = communicator;
+    return { rank, size, by, note };
   }
 
   /** What all ranks give, in their order. */

@@ -1,5 +1,7 @@
 /** ONNX Runtime as the compute thread uses it: there are two ways to reach it (`engines.ts`). */
 import type { DeviceOptions } from '../options/run-options.js';
+import type { DeviceVector } from '../ranks/communicator.js';
+import type { RankDevice } from '../ranks/nccl-communicator.js';
 
 /** A tensor as it travels between threads. */
 export interface PlainTensor {
@@ -22,6 +24,8 @@ export interface SessionSettings {
 /** What a run needs of them. */
 export interface Places<Place> {
   place(name: string): Place | undefined;
+  /** What an output is written into besides NAME of NAME_out. */
+  output?(name: string): Place | undefined;
 }
 
 /**
@@ -34,13 +38,15 @@ export interface HeldTensors<Place = unknown> extends Places<Place> {
   hold(tensors: PlainTensors): Promise<void>;
   /** Copies of float32 tensors. */
   read(names: readonly string[]): Promise<Record<string, Float32Array<ArrayBuffer>>>;
+  /** Where a float32 tensor lies on a GPU; undefined where they lie in the host's memory. */
+  vector?(name: string): DeviceVector | undefined;
   /** Gives their memory back. */
   release(): Promise<void>;
 }
 
-/** The held tensor whose memory an output is written into: NAME for NAME_out. */
+/** The held tensor whose memory an output is written into: NAME for NAME_out, unless told otherwise. */
 export const placeOf = <Place>(output: string, held: Places<Place>): Place | undefined =>
-  output.endsWith('_out') ? held.place(output.slice(0, -'_out'.length)) : undefined;
+  held.output?.(output) ?? (output.endsWith('_out') ? held.place(output.slice(0, -'_out'.length)) : undefined);
 
 /** What a run takes as an input: what is given, or what is held. @throws Error when it is neither */
 export function inputOf<Place>(name: string, given: PlainTensors, held: Places<Place>): PlainTensor | Place {
@@ -76,6 +82,12 @@ export interface Engine<Place = unknown> {
    * @throws as `open`
    */
   holder(device: DeviceOptions): Promise<HeldTensors<Place>>;
+  /**
+   * What opens the device for ranks that speak by NCCL; undefined where there is none that NCCL reaches.
+   *
+   * @throws as `open`
+   */
+  rankDevice?(device: DeviceOptions): ((ranks: number) => Promise<RankDevice>) | undefined;
   /**
    * @param model bytes of an ONNX model without external data
    * @throws UserError when the device can't be used, saying what to install

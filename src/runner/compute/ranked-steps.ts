@@ -5,7 +5,7 @@ import type { TrainingOptions } from '../../graph/options.js';
 import type { Definitions } from '../../graph/parts/parts.js';
 import type { DeviceOptions } from '../options/run-options.js';
 import type { Communicator } from '../ranks/communicator.js';
-import type { Engine, EngineSession, Places, PlainTensor, PlainTensors } from './engine.js';
+import type { Engine, EngineSession, HeldTensors, Places, PlainTensor, PlainTensors } from './engine.js';
 
 type Sessions = Record<RankModel, EngineSession>;
 
@@ -44,6 +44,8 @@ export class RankedSteps implements EngineSession {
     private readonly sessions: Sessions,
     private readonly options: TrainingOptions,
     private readonly communicator: Communicator,
+    /** The gradient on the device, where the ranks reach it there. */
+    private readonly own: HeldTensors | undefined,
   ) {
     const all = Object.values(sessions);
     this.inputNames = all.flatMap(({ inputNames }) => inputNames);
@@ -61,7 +63,8 @@ export class RankedSteps implements EngineSession {
     const sessions: Partial<Sessions> = {};
     for (const model of rankModels)
       sessions[model] = await engine.open(buildRankModel(model, options, communicator.size, definitions), device);
-    return new RankedSteps(sessions as Sessions, options, communicator);
+    const own = communicator.allReduceOnDevice && (await engine.holder(device));
+    return new RankedSteps(sessions as Sessions, options, communicator, own);
   }
 
   /**
@@ -78,6 +81,7 @@ export class RankedSteps implements EngineSession {
   }
 
   async release(): Promise<void> {
+    await this.own?.release();
     for (const model of rankModels) await this.sessions[model].release();
   }
 
@@ -96,8 +100,8 @@ export class RankedSteps implements EngineSession {
     const ofLoss = await sessions.rank_loss.run({ ...only(given, ['labels', 'uniforms']), ...gathered }, held);
     const { slope, loss, ...told } = ofLoss;
     const rows = (slope!.data as Float32Array).slice(first * embedDim, (first + n) * embedDim);
-    const { gradients } = await sessions.rank_back.run({ ...own, slope: { data: rows, dims: [n, embedDim] } }, held);
-    await communicator.allReduce(gradients!.data as Float32Array);
+    const state = { place: (name: string) => this.own?.place(name) ?? held.place(name) };
+    const gradients = await this.summed({ ...own, slope: { data: rows, dims: [n, embedDim] } }, state);
 
     const isGradient = (name: string) => name.endsWith('_gradient');
     const ofParameters = Object.fromEntries(Object.entries(told).filter(([name]) => isGradient(name)));
@@ -107,10 +111,26 @@ export class RankedSteps implements EngineSession {
         .map(([name, { data }]) => [name, { data, dims: [1] }]),
     );
     const updated = await sessions.rank_update.run(
-      { ...ofParameters, ...rates, gradients: gradients!, loss: loss!, ...(statistics && { statistics }) },
-      held,
+      { ...ofParameters, ...rates, ...gradients, loss: loss!, ...(statistics && { statistics }) },
+      state,
     );
     const ofStep = Object.fromEntries(Object.entries(told).filter(([name]) => !isGradient(name)));
     return { ...ofStep, ...updated };
+  }
+
+  /** Goes back, and adds up what all ranks have found. @returns nothing where the gradient stays on the device, after the first step */
+  private async summed(given: PlainTensors, held: Places<unknown>): Promise<PlainTensors> {
+    const { sessions, communicator, own } = this;
+    const there = own?.vector?.('gradients');
+    if (there) {
+      const output = (name: string) => (name === 'gradients' ? own!.place(name) : undefined);
+      await sessions.rank_back.run(given, { ...held, output });
+      await communicator.allReduceOnDevice!(there);
+      return {};
+    }
+    const { gradients } = await sessions.rank_back.run(given, held);
+    await communicator.allReduce(gradients!.data as Float32Array);
+    await own?.hold({ gradients: gradients! });
+    return { gradients: gradients! };
   }
 }

@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { TrainingOptions } from '../../graph/options.js';
-import type { Compute, GraphName, GraphOptions, RunResult } from './compute.js';
+import type { Compute, GraphName, GraphOptions, RunResult, JoinedRanks } from './compute.js';
 import type { EngineName, PlainTensors } from './engine.js';
 import type { Call, Reply, Start } from './worker.js';
 import { UserError } from '../base/errors.js';
@@ -57,7 +57,7 @@ export class ComputeThread {
     return this.call('engineName', []);
   }
 
-  joinRanks(timeoutSeconds: number): Promise<{ rank: number; size: number }> {
+  joinRanks(timeoutSeconds: number): Promise<JoinedRanks> {
     return this.call('joinRanks', [timeoutSeconds]);
   }
 

@@ -13,6 +13,7 @@ import { noCudaProvider } from '../compute/onnxruntime-folder.js';
 import { chooseEngine } from '../compute/engines.js';
 import type { CudaSearch } from '../cuda/machine.js';
 import { cudaParts } from '../cuda/machine.js';
+import type { Probed } from '../ranks/probe.js';
 
 export interface Finding {
   name: string;
@@ -93,6 +94,20 @@ async function device(name: Provider): Promise<Finding> {
   }
 }
 
+/** Tries what several processes of one training speak by; NCCL where there may be GPUs. */
+async function ranks(name: 'mpi' | 'nccl'): Promise<Finding | undefined> {
+  if (name === 'nccl' && noCudaProvider() !== undefined) return undefined;
+  try {
+    const probe = fileURLToPath(workerFile('ranks/probe'));
+    const { stdout } = await run(process.execPath, [probe, name], { timeout: PROBE_TIMEOUT_MS });
+    const { ok, detail } = JSON.parse(stdout.trim().split('\n').at(-1)!) as Probed;
+    return { name, status: ok ? 'ok' : 'absent', detail };
+  } catch (error) {
+    const { signal } = error as { signal?: string };
+    return { name, status: 'absent', detail: `trying it ended the process (${signal ?? message(error)})` };
+  }
+}
+
 /** What CUDA needs, part by part: ONNX Runtime tells the first one that it lacks. Nothing where it has no CUDA provider. */
 export async function cudaFiles(search: CudaSearch = {}): Promise<Finding | undefined> {
   if (noCudaProvider() !== undefined) return undefined;
@@ -160,6 +175,8 @@ export async function examine(folder: string, onFinding: (finding: Finding) => v
     () => device('cuda'),
     () => cudaFiles(),
     () => device('webgpu'),
+    () => ranks('mpi'),
+    () => ranks('nccl'),
     imageDecoder,
     memory,
     () => disk(folder),

@@ -63,11 +63,12 @@ function requireRanks(wanted: number | undefined, place: Place | undefined): num
 function complete(given: TrainOptions, recorded: Partial<RunOptions>, modules: LoadedModules) {
   const { definitions } = modules;
   const { dataPath, ...rest } = given;
-  const place = placeOfProcess(process.env);
+  const place = placeOfProcess(process.env, 'NCCL');
   const shared = place ? { threads: Math.max(1, Math.floor(runDefaults.threads / place.localSize)) } : {};
   const byDefault = { ...runDefaults, ...shared, ...recorded } as typeof runDefaults;
   const chosen = { ...withDefaults('train', rest, byDefault), ranks: requireRanks(given.ranks, place) };
   const defaults = ownDefaults(definitions);
+  placeOfProcess(process.env, chosen.device === 'cuda' ? 'NCCL' : 'MPI');
   const own = ownNames.flatMap((name) => {
     // A parameter's learning rate may follow from options and data: what the loss says in the training itself is the default.
     const initial = name === 'lossRates' ? undefined : defaults[name];

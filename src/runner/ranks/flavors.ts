@@ -1,5 +1,5 @@
 /** The two families of MPI libraries: the same functions, with other types and constants (mpi.h of Open MPI 4 and 5, of MPICH 3 and 4). */
-import type { StartedBy } from './place.js';
+import type { MpiStarter } from './place.js';
 
 /** What stands for communicator, type and so on. */
 export interface Handles {
@@ -53,7 +53,7 @@ const openMpiNames = ['libmpi.so.40', 'libmpi.so'];
 const mpichNames = ['libmpich.so.12', 'libmpi.so.12', 'libmpich.so', 'libmpi.so'];
 
 /** By what has started the ranks: which libraries can meet there, the likeliest first. */
-export const libraryNames: Readonly<Record<StartedBy, readonly string[]>> = {
+export const libraryNames: Readonly<Record<MpiStarter, readonly string[]>> = {
   'Open MPI': openMpiNames,
   MPICH: mpichNames,
   Slurm: [...openMpiNames, ...mpichNames],

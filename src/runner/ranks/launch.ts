@@ -5,11 +5,13 @@ import { constants } from 'node:os';
 import { UserError } from '../base/errors.js';
 import { exitCodes } from './exit-codes.js';
 import { installMpi, onPath } from './mpirun.js';
+import type { MpiStarter } from './place.js';
 import { placeOfProcess } from './place.js';
 import { signalRanks } from './signal-ranks.js';
 import { launcherVariable } from './watch-messages.js';
 
 interface Starter {
+  by: MpiStarter;
   /** The variable that its ranks have. */
   rank: 'OMPI_COMM_WORLD_RANK' | 'PMI_RANK';
   /** Whether its exit code is that of the first rank that has failed. */
@@ -24,6 +26,7 @@ interface Starter {
 
 const starters: readonly Starter[] = [
   {
+    by: 'Open MPI',
     rank: 'OMPI_COMM_WORLD_RANK',
     tellsFirst: true,
     version: /Open MPI|OpenRTE|PRRTE/,
@@ -42,6 +45,7 @@ const starters: readonly Starter[] = [
     rootEnv: { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
   },
   {
+    by: 'MPICH',
     rank: 'PMI_RANK',
     tellsFirst: false,
     version: /HYDRA|Intel\(R\) MPI/,
@@ -53,8 +57,8 @@ const starters: readonly Starter[] = [
 
 const names = ['mpirun', 'mpiexec', 'mpirun.openmpi', 'mpirun.mpich'];
 
-/** The first one whose manner is known. */
-function findStarter(env: NodeJS.ProcessEnv): Starter & { file: string } {
+/** The first one whose manner is known. @throws UserError where there is none */
+export function starterOnPath(env: NodeJS.ProcessEnv): Starter & { file: string } {
   const files = names.flatMap((name) => onPath(name, env) ?? []);
   for (const file of files) {
     const { stdout } = spawnSync(file, ['--version'], { env, encoding: 'utf8' });
@@ -93,14 +97,14 @@ export async function launchRanks(options: {
   env?: NodeJS.ProcessEnv;
 }): Promise<number> {
   const { size, args, program, env = process.env } = options;
-  const place = placeOfProcess(env);
+  const place = placeOfProcess(env, 'NCCL');
   if (place) {
     const { by, rank } = place;
     throw new UserError(
       `${by} has started this process, as rank ${rank} of ${place.size}: it does not start ranks of its own`,
     );
   }
-  const starter = findStarter(env);
+  const starter = starterOnPath(env);
   const codes = await exitCodes();
   const child = spawn(starter.file, [...starter.args(size), ...commandOf(program, codes.nodeArgs), ...args], {
     env: {

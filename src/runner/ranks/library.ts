@@ -12,17 +12,16 @@ import type { Koffi } from '../base/foreign-calls.js';
 import { foreignCalls } from '../base/foreign-calls.js';
 import type { Flavor, Handle, Handles } from './flavors.js';
 import { flavors, libraryNames } from './flavors.js';
+import { keepLoaded } from './keep-loaded.js';
 import { installMpi, placesOfLibraries } from './mpirun.js';
-import type { StartedBy } from './place.js';
+import type { MpiStarter } from './place.js';
 
 type Loaded = ReturnType<Koffi['load']>;
 
-/** glibc's and musl's RTLD_NOW, RTLD_GLOBAL (Open MPI's own parts look for its symbols) and RTLD_NODELETE. */
-const forever = 0x2 | 0x100 | 0x1000;
 /** MPI_THREAD_FUNNELED: other threads are there, and don't call MPI. */
 const FUNNELED = 1;
-/** Beyond MPI_MAX_ERROR_STRING of all of them. */
-const longestText = 1024;
+/** Beyond MPI_MAX_ERROR_STRING and MPI_MAX_LIBRARY_VERSION_STRING of all of them. */
+const longestText = 16_384;
 
 /**
  * What UCX, below both families, is told before it is loaded, unless somebody has told it otherwise. It patches the functions by which
@@ -33,8 +32,11 @@ const toldToUcx = { UCX_MEM_EVENTS: 'no', UCX_HANDLE_ERRORS: 'none' };
 
 export interface Mpi {
   file: string;
+  family: 'Open MPI' | 'MPICH';
   flavor: Flavor;
   handles: Handles;
+  /** In its own words. */
+  version(): string;
   /** The thread that calls it makes all later calls. */
   init(): void;
   rank(): number;
@@ -50,14 +52,18 @@ export interface Mpi {
 }
 
 /** Where libraries of these names are, '' standing for the folders that the loader knows itself. */
-function candidates(by: StartedBy, env: NodeJS.ProcessEnv): string[] {
+function candidates(by: MpiStarter, env: NodeJS.ProcessEnv): string[] {
   const files = placesOfLibraries(env).flatMap((folder) =>
     libraryNames[by].map((name) => (folder === '' ? name : path.join(folder, name))),
   );
   return files.filter((file) => !path.isAbsolute(file) || existsSync(file));
 }
 
-function tryLoad(koffi: Koffi, file: string, wanted: StartedBy): { library: Loaded; flavor: Flavor } | undefined {
+function tryLoad(
+  koffi: Koffi,
+  file: string,
+  wanted: MpiStarter,
+): { library: Loaded; family: Mpi['family']; flavor: Flavor } | undefined {
   let library: Loaded;
   try {
     library = koffi.load(file);
@@ -73,12 +79,11 @@ function tryLoad(koffi: Koffi, file: string, wanted: StartedBy): { library: Load
     }
   });
   if (!found) return undefined;
-  // koffi closes what it has loaded when its thread ends.
-  koffi.load(null).func('dlopen', 'void *', ['const char *', 'int'])(file, forever);
-  return { library, flavor: found.flavor };
+  keepLoaded(koffi, file, 'global');
+  return { library, family: found.name, flavor: found.flavor };
 }
 
-function functionsOf(library: Loaded, { handleType, ignoreStatus, ...flavor }: Flavor): Omit<Mpi, 'file'> {
+function functionsOf(library: Loaded, { handleType, ignoreStatus, ...flavor }: Flavor): Omit<Mpi, 'file' | 'family'> {
   const addressOf = (handle: string | number): Handle => (typeof handle === 'string' ? library.symbol(handle) : handle);
   const handles = Object.fromEntries(
     Object.entries(flavor.handles).map(([name, handle]) => [name, addressOf(handle)]),
@@ -90,11 +95,13 @@ function functionsOf(library: Loaded, { handleType, ignoreStatus, ...flavor }: F
   void [request.buffer, flag.buffer];
 
   const errorString = library.func('MPI_Error_string', 'int', ['int', 'void *', 'void *']);
-  const message = (code: number): string => {
+  const libraryVersion = library.func('MPI_Get_library_version', 'int', ['void *', 'void *']);
+  const textOf = (fill: (text: Uint8Array, length: Int32Array) => void): string => {
     const text = new Uint8Array(longestText);
-    errorString(code, text, new Int32Array(16));
+    fill(text, new Int32Array(16));
     return Buffer.from(text.subarray(0, text.indexOf(0))).toString('utf8');
   };
+  const message = (code: number): string => textOf((text, length) => void errorString(code, text, length));
   const callable = (name: string, parameters: string[]) => {
     const call = library.func(name, 'int', parameters);
     return (...args: unknown[]): void => {
@@ -122,6 +129,11 @@ function functionsOf(library: Loaded, { handleType, ignoreStatus, ...flavor }: F
   return {
     flavor: { handleType, ignoreStatus, ...flavor },
     handles,
+    // Some add who has built it, and how.
+    version: () =>
+      textOf((text, length) => void libraryVersion(text, length))
+        .split(/,|\n/)[0]!
+        .replace(/\s+/g, ' '),
     init() {
       initThread(null, null, FUNNELED, new Int32Array(16));
       setErrors(world, handles.errorsReturn);
@@ -141,14 +153,14 @@ function functionsOf(library: Loaded, { handleType, ignoreStatus, ...flavor }: F
 }
 
 /** @throws UserError where no library is there that fits what has started the ranks */
-export async function loadMpi(by: StartedBy, env: NodeJS.ProcessEnv = process.env): Promise<Mpi> {
+export async function loadMpi(by: MpiStarter, env: NodeJS.ProcessEnv = process.env): Promise<Mpi> {
   const koffi = await foreignCalls();
   // In a worker thread, process.env is a copy that C does not see.
   const setenv = koffi.load(null).func('setenv', 'int', ['const char *', 'const char *', 'int']);
   for (const [name, value] of Object.entries(toldToUcx)) setenv(name, value, 0);
   for (const file of candidates(by, env)) {
     const found = tryLoad(koffi, file, by);
-    if (found) return { file, ...functionsOf(found.library, found.flavor) };
+    if (found) return { file, family: found.family, ...functionsOf(found.library, found.flavor) };
   }
   const named = [...new Set(libraryNames[by])].join(', ');
   throw new UserError(

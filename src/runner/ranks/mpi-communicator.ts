@@ -1,8 +1,8 @@
 /** Collective calls of MPI, begun and then waited for. */
-import { UserError } from '../base/errors.js';
+import type { Until } from './calls.js';
+import { Calls } from './calls.js';
 import type { Communicator } from './communicator.js';
 import type { Mpi } from './library.js';
-import { untilDone } from './pending.js';
 import { sumRanks } from './rank-sums.js';
 import type { Watch } from './watch.js';
 
@@ -19,7 +19,7 @@ const usual: Limits = { most: 2 ** 28, whole: 2 ** 10, piece: 2 ** 19 };
 export class MpiCommunicator implements Communicator {
   /** What MPI has pointers to. After a failure they are kept for good: it may still write there. */
   private readonly lent = new Set<readonly ArrayBufferView[]>();
-  private last: Promise<void> = Promise.resolve();
+  private readonly calls: Calls;
   private scratch = new Float32Array(0);
 
   constructor(
@@ -28,7 +28,13 @@ export class MpiCommunicator implements Communicator {
     readonly rank: number,
     readonly size: number,
     private readonly limits: Limits = usual,
-  ) {}
+  ) {
+    this.calls = new Calls(watch);
+  }
+
+  get by(): string {
+    return this.mpi.family;
+  }
 
   allGather(mine: Float32Array, all: Float32Array): Promise<void> {
     if (all.length !== this.size * mine.length) {
@@ -76,23 +82,17 @@ export class MpiCommunicator implements Communicator {
     await this.watch.close();
   }
 
-  /** One call after another: MPI matches those of the ranks by their order. */
   private call(what: string, body: (wait: Wait) => Promise<void>): Promise<void> {
-    const run = async () => {
-      if (this.watch.gone !== undefined) throw new UserError(this.watch.gone);
-      const call = { what, number: this.watch.nextCall() };
-      await body(async (arrays, begin) => {
-        // Of an array of 64 bytes or less, V8 keeps the elements where they may move, until its buffer has been asked for.
-        for (const array of arrays) void array.buffer;
-        this.lent.add(arrays);
-        begin();
-        await untilDone(this.mpi, this.watch, call);
-        this.lent.delete(arrays);
-      });
-    };
-    const result = this.last.then(run);
-    this.last = result.catch(() => undefined);
-    return result;
+    return this.calls.make(what, (until) => body((arrays, begin) => this.lend(arrays, begin, until)));
+  }
+
+  private async lend(arrays: readonly ArrayBufferView[], begin: () => void, until: Until): Promise<void> {
+    // Of an array of 64 bytes or less, V8 keeps the elements where they may move, until its buffer has been asked for.
+    for (const array of arrays) void array.buffer;
+    this.lent.add(arrays);
+    begin();
+    await until(() => this.mpi.test());
+    this.lent.delete(arrays);
   }
 
   private async gather(wait: Wait, mine: Float32Array, all: Float32Array): Promise<void> {

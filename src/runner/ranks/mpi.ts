@@ -5,7 +5,7 @@ import type { Mpi } from './library.js';
 import { loadMpi } from './library.js';
 import type { Limits } from './mpi-communicator.js';
 import { MpiCommunicator } from './mpi-communicator.js';
-import type { Place } from './place.js';
+import type { MpiStarter, Place } from './place.js';
 import { placeOfProcess } from './place.js';
 import { Watch } from './watch.js';
 import type { Meeting } from './watch-messages.js';
@@ -31,27 +31,36 @@ async function beginWatch(watch: Watch, talk: Communicator): Promise<void> {
   await watch.everybody();
 }
 
+export interface MpiOptions {
+  /** After which a rank that is not heard of, or does not come to a call, ends all of them. */
+  timeoutSeconds: number;
+  /** Sizes of pieces, for tests. */
+  limits?: Limits;
+}
+
 /**
  * MPI is begun in the calling thread, a worker or the main one, which makes all later calls: once in a process.
  *
- * @param options.timeoutSeconds after which a rank that is not heard of, or does not come to a call, ends all of them
- * @param options.limits sizes of pieces, for tests
+ * @returns the watch as well, for what else the ranks speak by
  * @throws UserError for a process by itself, where MPI is not installed, and when the others don't come
  */
-export async function openMpi(options: { timeoutSeconds: number; limits?: Limits }): Promise<Communicator> {
+export async function meetByMpi(options: MpiOptions): Promise<{ talk: Communicator; watch: Watch }> {
   const place = placeOfProcess(process.env);
   if (!place) throw new UserError('this process is no rank: start several with mpirun -n 2 and the command');
   const watch = new Watch(place, options.timeoutSeconds);
   try {
-    const mpi = await loadMpi(place.by);
+    const mpi = await loadMpi(place.by as MpiStarter);
     mpi.init();
     watch.expect(null);
     requireSameWorld(place, mpi);
     const talk = new MpiCommunicator(mpi, watch, place.rank, place.size, options.limits);
     await beginWatch(watch, talk);
-    return talk;
+    return { talk, watch };
   } catch (error) {
     await watch.close();
     throw error;
   }
 }
+
+/** By MPI alone. @throws as `meetByMpi` */
+export const openMpi = async (options: MpiOptions): Promise<Communicator> => (await meetByMpi(options)).talk;

@@ -1,7 +1,6 @@
-/** Waiting for what MPI does beside the thread, which has other things to do meanwhile. */
+/** Waiting for what MPI or NCCL does beside the thread, which has other things to do meanwhile. */
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { UserError } from '../base/errors.js';
-import type { Mpi } from './library.js';
 import type { Watch } from './watch.js';
 
 /** Milliseconds for which a thread that waits stays on its core, then only looks in between of what else there is, then once a millisecond. */
@@ -30,13 +29,13 @@ function tooLong({ what, number }: Call, watch: Watch): string {
     : `${waited}: all ranks have come to it, but their data has not; look at the network between the machines`;
 }
 
-/** @throws UserError when another rank is gone, or the wait is too long */
-export async function untilDone(mpi: Mpi, watch: Watch, call: Call): Promise<void> {
+/** @param isDone a look, which may move data itself @throws UserError when another rank is gone, or the wait is too long */
+export async function untilDone(isDone: () => boolean, watch: Watch, call: Call): Promise<void> {
   let last = performance.now();
   let [waited, idle] = [0, 0];
   for (;;) {
     const begin = performance.now();
-    const done = mpi.test();
+    const done = isDone();
     const now = performance.now();
     if (done) return;
     waited += Math.min(now - last, longestGap);

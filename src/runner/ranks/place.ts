@@ -1,7 +1,11 @@
 /** Where a process is among the ranks, as told by what has started it. */
 import { UserError } from '../base/errors.js';
 
-export type StartedBy = 'Open MPI' | 'MPICH' | 'Slurm';
+/** Who starts ranks that find each other by MPI. */
+export type MpiStarter = 'Open MPI' | 'MPICH' | 'Slurm';
+export type StartedBy = MpiStarter | 'torchrun';
+/** What a process can speak with other ranks: NCCL only where it computes on a GPU, also beside MPI. */
+export type Speaks = 'MPI' | 'NCCL';
 
 export interface Place {
   rank: number;
@@ -19,7 +23,7 @@ type Names = Record<Exclude<keyof Place, 'by'>, string>;
  * Who is asked first, and the variables that it sets. Slurm also starts the daemons of the others, whose ranks inherit its variables; and a
  * batch script has SLURM_PROCID and SLURM_NTASKS, but those of a step only where `srun` has started one.
  */
-const starters: readonly { by: StartedBy; names: Names }[] = [
+const starters: readonly { by: MpiStarter; names: Names }[] = [
   {
     by: 'Open MPI',
     names: {
@@ -43,6 +47,12 @@ const starters: readonly { by: StartedBy; names: Names }[] = [
     },
   },
 ];
+
+/** The variables of torchrun, and of who does as it does: its ranks find each other by an address, and speak by NCCL alone. */
+const torchrun: { by: StartedBy; names: Names } = {
+  by: 'torchrun',
+  names: { rank: 'RANK', size: 'WORLD_SIZE', localRank: 'LOCAL_RANK', localSize: 'LOCAL_WORLD_SIZE' },
+};
 
 /** Who starts ranks that can't find each other by MPI: known by all of these variables. */
 const strangers = [
@@ -69,8 +79,8 @@ function tasksOfNode(env: Environment, name: string): number {
 
 const there = (env: Environment, names: readonly string[]): boolean => names.every((name) => env[name] !== undefined);
 
-function placeBy(env: Environment): Place | undefined {
-  const found = starters.find(({ names }) => there(env, Object.values(names)));
+function placeBy(env: Environment, table: readonly { by: StartedBy; names: Names }[]): Place | undefined {
+  const found = table.find(({ names }) => there(env, Object.values(names)));
   if (!found) return undefined;
   const { by, names } = found;
   const [rank, size] = [wholeNumber(env, names.rank), wholeNumber(env, names.size)];
@@ -90,22 +100,29 @@ function placeBy(env: Environment): Place | undefined {
  *
  * @throws UserError as `placeOfProcess`
  */
-export const isAside = (env: Environment = process.env): boolean => (placeOfProcess(env)?.rank ?? 0) > 0;
+export const isAside = (env: Environment = process.env): boolean => (placeOfProcess(env, 'NCCL')?.rank ?? 0) > 0;
 
 /**
  * Where this process is among the ranks that somebody has started; undefined for a process by itself.
  *
+ * @param speaks where it is not known yet whether there is a GPU: NCCL, and ask again before ranks meet
  * @throws UserError for ranks that would each train by itself, not knowing of each other
  */
-export function placeOfProcess(env: Environment): Place | undefined {
-  const place = placeBy(env);
+export function placeOfProcess(env: Environment, speaks: Speaks = 'MPI'): Place | undefined {
+  const place = placeBy(env, starters);
   for (const { who, size, marks } of strangers) {
     if (!there(env, [size, ...marks])) continue;
     const ranks = wholeNumber(env, size);
     // The variables of torchrun are also set by hand in steps of Slurm, and those of PMI by what starts daemons.
     if (ranks === 1 || place?.size === ranks || (place && size === 'PMI_SIZE')) continue;
+    const byAddress = who === torchrun.by && speaks === 'NCCL';
+    const found = byAddress ? placeBy(env, [torchrun]) : undefined;
+    if (found) return found;
+    const otherwise = byAddress
+      ? `; or, on GPUs, set ${torchrun.names.localSize} as well, how many this machine has`
+      : '';
     throw new UserError(
-      `${who} has started ${ranks} processes (${size}=${ranks}), which need MPI to find each other: start them with mpirun -n ${ranks} and the same command`,
+      `${who} has started ${ranks} processes (${size}=${ranks}), which need MPI to find each other: start them with mpirun -n ${ranks} and the same command${otherwise}`,
     );
   }
   return place;

@@ -1,11 +1,11 @@
 /** Sums over ranks in an order of their own: what MPI's reductions add first may depend on sizes, machines and versions. */
 
-/** In float64, rank by rank, rounded once. @param parts of all ranks, one after another; `into` is as long as each */
+/** In float64, rank by rank, rounded once; `artifacts/rank-sum.ts` does the same on a device. @param parts of all ranks, one after another; `into` is as long as each */
 export function sumRanks(parts: Float32Array, into: Float32Array): void {
   const { length } = into;
   for (let i = 0; i < length; i++) {
-    let sum = 0;
-    for (let at = i; at < parts.length; at += length) sum += parts[at]!;
+    let sum = parts[i]!;
+    for (let at = i + length; at < parts.length; at += length) sum += parts[at]!;
     into[i] = sum;
   }
 }

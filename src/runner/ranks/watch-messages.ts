@@ -77,7 +77,10 @@ export function receive<Message>(socket: Socket, take: (message: Message | undef
     unread = bytes.includes(10) ? 0 : unread + bytes.length;
     if (unread > longestLine) socket.destroy();
   });
-  createInterface({ input: socket }).on('line', (line) => {
+  const lines = createInterface({ input: socket });
+  // It tells of the socket's errors once more.
+  lines.on('error', () => socket.destroy());
+  lines.on('line', (line) => {
     let message: Message | undefined;
     try {
       message = JSON.parse(line) as Message;

@@ -96,6 +96,8 @@ const segment = fields({
       }),
     ),
   ),
+  /** What ranks spoke by, which changes no bit; of one process there is none, nor in older records. */
+  communication: optional(line),
   /** SHA-256 of the graphs, by file name. */
   artifacts: fields({ 'train_loop.onnx': sha256, 'eval_model.onnx': sha256 }),
   /** Null until every image is hashed; `sha256` is that of the listing. */

@@ -125,6 +125,7 @@ class RunRecorder implements TrainObserver {
       images: used,
       facts: await machineFacts(plan.device),
       ...(plan.modules.facts.length > 0 && { modules: plan.modules.facts.map(asTyped(plan.options)) }),
+      communication: setup.ranks.by,
       artifacts: artifactDigests(training, plan.modules.definitions),
       data: null,
     };

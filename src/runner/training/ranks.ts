@@ -13,6 +13,10 @@ import type { TrainingPlan } from '../options/plan.js';
 export interface Ranks {
   rank: number;
   size: number;
+  /** What they speak by; undefined for a training by itself. */
+  by?: string;
+  /** What there is to know of that, for people. */
+  note?: string;
   /** Undefined for a training by itself. */
   among?: AmongRanks;
   /** Whether any rank says so; all ranks ask at once. */
@@ -73,13 +77,13 @@ function requireSameFacts(names: readonly string[], rows: readonly Float32Array[
  */
 export async function joinRanks(thread: ComputeThread, { ranks, rankTimeout }: TrainingPlan['ranks']): Promise<Ranks> {
   if (ranks === undefined || ranks === 1) return alone;
-  const { rank, size } = await thread.joinRanks(rankTimeout ?? defaultTimeout);
+  const { rank, size, by, note } = await thread.joinRanks(rankTimeout ?? defaultTimeout);
   const gathered = async (mine: Float32Array<ArrayBuffer>): Promise<Float32Array[]> => {
     const all = await thread.gather(mine);
     return Array.from({ length: size }, (_, i) => all.subarray(i * mine.length, (i + 1) * mine.length));
   };
   return {
-    ...{ rank, size, among: { rank, size, gather: (mine) => thread.gather(mine) } },
+    ...{ rank, size, by, note, among: { rank, size, gather: (mine) => thread.gather(mine) } },
     anyOf: async (flag) => (await gathered(Float32Array.of(flag ? 1 : 0))).some(([given]) => given !== 0),
     requireSame: async (facts) => {
       const all = { 'a version': packageJson().version, ...facts };

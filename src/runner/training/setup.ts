@@ -263,6 +263,7 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   const thread = new ComputeThread(plan.device, plan.modules);
   closers.push(() => thread.close());
   const ranks = await joinRanks(thread, plan.ranks);
+  if (ranks.note !== undefined) note(ranks.note);
   const share = shareOfBatch(ranks, training);
   requireStatistics(training, layout, ranks.size);
   toldBefore(training, layout, ranks.size).forEach(note);

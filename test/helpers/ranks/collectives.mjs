@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { openMpi } from '../../../dist/runner/ranks/mpi.js';
+import { openedRanks } from './open-ranks.mjs';
 import { valuesOf } from './values.mjs';
 
 const [folder, lengths, limits] = process.argv.slice(2);
-const talk = await openMpi({ timeoutSeconds: 60, ...(limits && { limits: JSON.parse(limits) }) });
+const talk = await openedRanks({ timeoutSeconds: 60, ...(limits && { limits: JSON.parse(limits) }) });
 const { rank, size } = talk;
 
 const gathered = new Float32Array(size * 3);

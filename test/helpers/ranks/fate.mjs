@@ -1,6 +1,6 @@
 // Ranks that gather for ever, until rank 1 meets its fate: node fate.mjs WHO FATE TIMEOUT
 import { setTimeout } from 'node:timers/promises';
-import { openMpi } from '../../../dist/runner/ranks/mpi.js';
+import { openedRanks } from './open-ranks.mjs';
 
 const [who, fate, timeoutSeconds] = process.argv.slice(2);
 const fates = {
@@ -22,7 +22,7 @@ if (fate === 'is in another world') {
   delete process.env.PMI_FD;
 }
 try {
-  const talk = await openMpi({ timeoutSeconds: Number(timeoutSeconds) });
+  const talk = await openedRanks({ timeoutSeconds: Number(timeoutSeconds) });
   const all = new Float32Array(talk.size);
   for (let call = 0; ; call++) {
     await talk.allGather(Float32Array.of(talk.rank), all);

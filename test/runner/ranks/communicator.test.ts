@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ranks } from '../../helpers/mpirun.js';
 import { mpiRuns, runRanks } from '../../helpers/mpirun.js';
-import { valuesOf } from '../../helpers/ranks/values.mjs';
+import type { Got } from '../../helpers/ranks/expected.js';
+import { expectWhatHolds, gotIn, sumsOf } from '../../helpers/ranks/expected.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -13,25 +13,6 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-interface Got {
-  rank: number;
-  size: number;
-  gathered: number[];
-  many: number[];
-  hashes: Record<string, string>;
-  bytes: number[];
-  overlapping: number[];
-  waited: boolean;
-}
-
-/** In rank order, in float64, rounded once. */
-function sumOf(size: number, length: number): string {
-  const sums = new Float64Array(length);
-  for (let rank = 0; rank < size; rank++) valuesOf(rank, length).forEach((value, i) => (sums[i]! += value));
-  return createHash('sha256').update(Float32Array.from(sums)).digest('hex');
-}
-
-const upTo = (size: number) => Array.from({ length: size }, (_, rank) => rank);
 const lengths = [1, 1000, 3_000_001];
 
 describe.each(mpiRuns)('ranks of $title', (mpi) => {
@@ -45,26 +26,13 @@ describe.each(mpiRuns)('ranks of $title', (mpi) => {
     const { code, stderr } = await runRanks(mpi, own, { size, program, args });
     expect(stderr).toBe('');
     expect(code).toBe(0);
-    const read = async (rank: number) => JSON.parse(await readFile(path.join(own, `${rank}.json`), 'utf8')) as Got;
-    return Promise.all(upTo(size).map(read));
-  }
-
-  function expectWhatHolds(size: number, got: readonly Got[]): void {
-    expect(got.map(({ rank }) => rank)).toEqual(upTo(size));
-    const bytes = Array.from({ length: 300 }, (_, i) => i);
-    for (const { rank, gathered, many, overlapping, waited, ...one } of got) {
-      expect(gathered).toEqual(upTo(size).flatMap((rank) => [rank, 10 * rank, -1]));
-      expect(many).toEqual(upTo(size).flatMap((rank) => [...valuesOf(rank, 50)]));
-      expect(one.bytes).toEqual(bytes.map((i) => (i * (i < 5 || i >= 295 ? rank + 1 : 2)) % 256));
-      expect(overlapping).toEqual([...upTo(size), size]);
-      expect(waited).toBe(true);
-    }
+    return gotIn(own, size);
   }
 
   it.skipIf(!mpi.program).each([2, 3, 4])(
     'gather in rank order, sum to the same bits on all %i ranks and in each run, broadcast, and wait for each other',
     async (size) => {
-      const expected = Object.fromEntries(lengths.map((length) => [length, sumOf(size, length)]));
+      const expected = sumsOf(size, lengths);
       for (let run = 0; run < 2; run++) {
         const got = await collectives(size, lengths);
         expectWhatHolds(size, got);
@@ -78,7 +46,7 @@ describe.each(mpiRuns)('ranks of $title', (mpi) => {
     const got = await collectives(3, few, { limits: { most: 40, whole: 2, piece: 8 } });
     expectWhatHolds(3, got);
     for (const { hashes } of got) {
-      expect(hashes).toEqual(Object.fromEntries(few.map((length) => [length, sumOf(3, length)])));
+      expect(hashes).toEqual(sumsOf(3, few));
     }
   });
   it.skipIf(!mpi.program)('speak as well from a thread, and end with it', async () => {

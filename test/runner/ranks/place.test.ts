@@ -36,6 +36,15 @@ describe('placeOfProcess', () => {
     expect(placeOfProcess(env)).toMatchObject(place);
   });
 
+  it("takes what torchrun says where ranks speak by NCCL, and MPI's ranks as they are", () => {
+    const env = { ...torchrun, LOCAL_WORLD_SIZE: '2' };
+    expect(placeOfProcess(env, 'NCCL')).toEqual({ rank: 1, size: 4, localRank: 1, localSize: 2, by: 'torchrun' });
+    expect(placeOfProcess(openMpi, 'NCCL')).toEqual(placeOfProcess(openMpi));
+    expect(() => placeOfProcess(torchrun, 'NCCL')).toThrow(
+      /mpirun -n 4 and the same command; or, on GPUs, set LOCAL_WORLD_SIZE as well/,
+    );
+  });
+
   it.each([
     ['nobody has started', {}],
     ["is Slurm's batch script, not a step", batch],

@@ -7,7 +7,9 @@
 import { GraphBuilder } from '../../../graph/builder/builder.js';
 import { encodeModel } from '../../../graph/onnx/schema.js';
 import type { DeviceOptions } from '../../options/run-options.js';
+import type { DeviceVector } from '../../ranks/communicator.js';
 import type { HeldTensors, PlainTensor, PlainTensors } from '../engine.js';
+import { deviceMemory } from './device-memory.js';
 import type { Pointer } from './functions.js';
 import { filled } from './functions.js';
 import type { Library } from './library.js';
@@ -17,11 +19,6 @@ import { numberOf, uint8 } from './values.js';
 
 /** Bytes that are moved at a time: what a move takes on the device beside the tensor. */
 const pieceBytes = 2 ** 24;
-
-/** The names by which ONNX Runtime knows the memory of devices. */
-const memoryNames = { cpu: 'Cpu', cuda: 'Cuda' } as const;
-/** OrtArenaAllocator and OrtMemTypeDefault. */
-const [ARENA, DEFAULT] = [1, 0];
 
 /** Copies bytes; ONNX Runtime carries them to its device and back, as it does for every run. */
 function moverModel(): Uint8Array {
@@ -54,10 +51,8 @@ export class DeviceTensors implements HeldTensors<Place> {
 
   /** @throws Error with ONNX Runtime's words when the device can't be used */
   static async open(library: Library, device: DeviceOptions & { device: 'cpu' | 'cuda' }): Promise<DeviceTensors> {
-    const { api } = library;
     const mover = await openSession(library, moverModel(), device, { enableCpuMemArena: false, growth: 'exact' });
-    const name = memoryNames[device.device];
-    const memory = filled(api.CreateMemoryInfo, name, ARENA, device.deviceId, DEFAULT);
+    const memory = deviceMemory(library, device);
     return new DeviceTensors(library, mover, memory, mover.allocator(memory));
   }
 
@@ -77,6 +72,11 @@ export class DeviceTensors implements HeldTensors<Place> {
 
   place(name: string): Place | undefined {
     return this.tensors.get(name);
+  }
+
+  vector(name: string): DeviceVector | undefined {
+    const tensor = this.tensors.get(name);
+    return tensor && { address: tensor.address, length: tensor.bytes / Float32Array.BYTES_PER_ELEMENT };
   }
 
   async read(names: readonly string[]): Promise<Record<string, Float32Array<ArrayBuffer>>> {

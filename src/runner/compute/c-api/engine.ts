@@ -15,6 +15,23 @@ export const cApiEngine: Engine<Place> = {
     const { DeviceTensors } = await import('./device-tensors.js');
     return explainFailure(options, () => DeviceTensors.open(loaded, { ...options, device }));
   },
+  rankDevice(options) {
+    const { device } = options;
+    if (device !== 'cuda') return undefined;
+    return async (ranks) => {
+      const loaded = await library();
+      const { DeviceSums } = await import('./device-sums.js');
+      const sums = await explainFailure(options, () => DeviceSums.open(loaded, { ...options, device }, ranks));
+      // CUDA's runtime is there once ONNX Runtime's provider is.
+      const { openCudaRuntime } = await import('../../ranks/cuda-runtime.js');
+      try {
+        return { sums, runtime: await openCudaRuntime(options.deviceId ?? 0) };
+      } catch (error) {
+        await sums.release();
+        throw error;
+      }
+    };
+  },
   async open(model, device, settings) {
     requireProvider(device);
     const loaded = await library();

@@ -17,7 +17,7 @@ const types = [
 
 export const numberOf = (data: TypedArray): number => types.find(([, array]) => data instanceof array)![0];
 
-export const uint8 = 2;
+export const [float32, uint8] = [1, 2];
 
 /** A value whose elements are an array's: it has to be kept, and the value released, by whoever asks for it. */
 export function borrowed({ api, memory }: Library, { data, dims }: PlainTensor): Pointer {
