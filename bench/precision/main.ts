@@ -3,6 +3,10 @@
  *
  * Cosines of the gradients of one step with float32's; see `gradients.ts`.
  *
+ * npm run bench -- precision --gradients --trained 250 [--models resnet18] [--size 64] [--data data/icons]
+ *
+ * The same of networks that have learnt for so many steps, on images that they learn from.
+ *
  * npm run bench -- precision [--data data/icons] [--classes 100] [--steps 400] [--seeds 0,1,2] [--size 32] [--batch 40]
  *
  * Trainings of a SqueezeNet on the first classes of the icons from the same first state: in float32, and in mixed precision with losses that
@@ -21,7 +25,7 @@ import { loadCheckpoint, saveCheckpoint } from '../../src/runner/checkpoints/che
 import { train } from '../../src/runner/jobs/train.js';
 import type { TrainOptions } from '../../src/runner/options/train-options.js';
 import { readMetrics } from '../../src/runner/training/metrics-file.js';
-import { compareGradients } from './gradients.js';
+import { compareGradients, compareTrainedGradients } from './gradients.js';
 
 /**
  * A loss of a small weight w, as one among others or a mean over many: Adam takes the same steps by its gradients (with w times its
@@ -140,8 +144,14 @@ export async function benchPrecision(args: string[]): Promise<void> {
       batch: { type: 'string', default: '40' },
       threads: { type: 'string', default: '2' },
       gradients: { type: 'boolean', default: false },
+      trained: { type: 'string' },
+      models: { type: 'string', default: '' },
     },
   });
+  if (values.gradients && values.trained !== undefined) {
+    const trained = { data: values.data, steps: Number(values.trained), size: Number(values.size) };
+    return compareTrainedGradients(trained, values.models.split(',').filter(Boolean));
+  }
   if (values.gradients) return compareGradients();
   const { size, batch, steps, classes } = values;
   const data = await mkdtemp(path.join(tmpdir(), 'dws-precision-data-'));

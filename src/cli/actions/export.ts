@@ -15,6 +15,7 @@ import { terminal } from '../terminal.js';
 interface Values extends OptionValues<typeof backboneModule & typeof imageReading & Pick<typeof device, 'threads'>> {
   checkpoint: string;
   withResize: boolean;
+  unfolded: boolean;
   variants: WebVariantName[];
   dataPath: string | undefined;
 }
@@ -47,6 +48,7 @@ export const writeWeb = (folder: string, values: Values): Promise<number> =>
   });
 
 export async function writeModel(out: string, values: Values): Promise<void> {
-  await exportModel(values.checkpoint, out, { withResize: values.withResize, modules: moduleSources(values) });
+  const { checkpoint, withResize, unfolded } = values;
+  await exportModel(checkpoint, out, { withResize, unfolded, modules: moduleSources(values) });
   terminal.print(out);
 }

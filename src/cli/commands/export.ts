@@ -22,6 +22,9 @@ const own = {
     short: 'o',
   },
   withResize: toggle('let an .onnx model take images of any size, and resize them as the training did'),
+  unfolded: toggle(
+    'let an .onnx model take normalized float32 images and keep batch normalization, to be trained further',
+  ),
   web: optional('dir', 'folder to write for web pages and transformers.js, to be put on any static server', path),
 };
 
@@ -63,6 +66,8 @@ export function addExport(program: Command): void {
         throw new UserError(
           `--with-resize belongs to -o model.onnx: the models of --web ${folder} resize images anyway.`,
         );
+      if (values.unfolded)
+        throw new UserError(`--unfolded belongs to -o model.onnx: the models of --web ${folder} are for running.`);
       const { writeWeb } = await import('../actions/export.js');
       process.exitCode = await writeWeb(folder, values);
       return;

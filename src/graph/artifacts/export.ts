@@ -1,10 +1,11 @@
 /** The model that is shipped as one file: weights inside, batch normalization folded into the convolution in front of it. */
 import { GraphBuilder } from '../builder/builder.js';
 import { FoldingLayers, networkWeights } from '../nn/folding.js';
+import { InferenceLayers } from '../nn/inference.js';
 import type { Definitions } from '../parts/parts.js';
 import { backboneOf } from '../parts/parts.js';
 import { describeNetwork } from '../step/describe.js';
-import { embed, imagesToFeatures, normalizePlanes } from '../step/network.js';
+import { backboneFeatures, embed, embeddingHead, imagesToFeatures, normalizePlanes } from '../step/network.js';
 import type { Value } from '../onnx/nodes.js';
 import { encodeModel } from '../onnx/schema.js';
 import type { NetworkOptions } from '../options.js';
@@ -40,5 +41,27 @@ export function buildExportModel(
     imagesToFeatures(g, g.input('images', 'uint8', ['batch', imageSize, imageSize, 3]), 'NCHW', network);
   const features = squares ? resizedFeatures(g, network, squares) : square();
   g.output('embeddings', embed(g, layers, features, network, backboneOf(network, definitions)));
+  return encodeModel(g.model(network.model, metadata));
+}
+
+/**
+ * What other programs go on with: `images` float32 [batch, 3, imageSize, imageSize], normalized -> `embeddings` [batch, embedDim], `features` [batch,
+ * featDim]. Every tensor of the state is a weight of its own, by its name; batch normalization is kept.
+ *
+ * @param metadata written into the model's metadata_props
+ */
+export function buildUnfoldedModel(
+  network: NetworkOptions,
+  state: TrainingState,
+  metadata: Record<string, string> = {},
+  definitions: Definitions = {},
+): Uint8Array {
+  const g = new GraphBuilder();
+  const { imageSize } = network;
+  const layers = new InferenceLayers(g, networkWeights(g, describeNetwork(network, definitions), state));
+  const images = g.input('images', 'float32', ['batch', 3, imageSize, imageSize]);
+  const features = backboneFeatures(layers, images, network, backboneOf(network, definitions));
+  g.output('embeddings', embeddingHead(g, layers, features, network.embedDim));
+  g.output('features', features);
   return encodeModel(g.model(network.model, metadata));
 }

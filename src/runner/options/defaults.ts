@@ -135,7 +135,7 @@ export const reportDefaults = {
   modules: undefined,
 };
 
-export const exportDefaults = { modules: undefined, withResize: false };
+export const exportDefaults = { modules: undefined, withResize: false, unfolded: false };
 
 export const webExportDefaults = {
   ...imageReading,

@@ -1,9 +1,10 @@
 /** A checkpoint as one file, to be shipped: an ONNX model, or the weights for PyTorch. */
 import path from 'node:path';
-import { buildExportModel } from '../../graph/artifacts/export.js';
+import { buildExportModel, buildUnfoldedModel } from '../../graph/artifacts/export.js';
 import type { NetworkOptions } from '../../graph/options.js';
 import { UserError } from '../base/errors.js';
 import { didYouMean } from '../../graph/known-names.js';
+import { flagOf } from '../options/rules.js';
 import { exportDefaults, withDefaults } from '../options/defaults.js';
 import { encodeWeights } from './export-weights.js';
 import { imageMetadata } from './image-metadata.js';
@@ -20,7 +21,11 @@ export interface ExportOptions {
   modules?: Pick<ModuleSources, 'backbone'>;
   /** Whether the model takes images of any size, and resizes them itself as the training did; for `.onnx`. Default: false. */
   withResize?: boolean;
+  /** Whether the model takes normalized float32 images, and keeps batch normalization as it is; for `.onnx`. Default: false. */
+  unfolded?: boolean;
 }
+
+type Form = Required<Pick<ExportOptions, 'withResize' | 'unfolded'>>;
 
 /** The file that was written. */
 export interface ExportedModel {
@@ -30,28 +35,45 @@ export interface ExportedModel {
   network: NetworkOptions;
 }
 
-function encodeOnnx(trained: TrainedNetwork, withResize: boolean): Uint8Array[] {
+function encodeOnnx(trained: TrainedNetwork, { withResize, unfolded }: Form): Uint8Array[] {
   const { network, params, buffers, preprocessing, modules } = trained;
+  if (unfolded) {
+    const { definitions } = modules ?? {};
+    return [buildUnfoldedModel(network, { params, buffers }, imageMetadata(trained, 'normalized'), definitions)];
+  }
   const metadata = imageMetadata(trained, withResize ? 'any size' : 'square');
   const squares = withResize ? preprocessing : undefined;
   return [buildExportModel(network, { params, buffers }, metadata, modules?.definitions, squares)];
 }
 
 /** By the file's ending: chunks to be written one after the other. */
-const encoders: Record<string, (trained: TrainedNetwork, withResize: boolean) => Uint8Array[]> = {
+const encoders: Record<string, (trained: TrainedNetwork, form: Form) => Uint8Array[]> = {
   '.onnx': encodeOnnx,
   '.safetensors': encodeWeights,
 };
 
-function encoderFor(outPath: string, withResize: boolean): (trained: TrainedNetwork) => Uint8Array[] {
+/** Options that are for a model alone, and what only a model can. */
+const ofModels: Record<keyof Form, string> = {
+  withResize: 'can resize images',
+  unfolded: 'has batch normalization to fold',
+};
+
+/** @throws UserError for a file of another kind than the options are for */
+function encoderFor(outPath: string, form: Form): (trained: TrainedNetwork) => Uint8Array[] {
+  if (form.withResize && form.unfolded)
+    throw new UserError(
+      '--with-resize and --unfolded: a model that takes float32 resizes nothing. Give one of the two.',
+    );
   const ending = path.extname(outPath).toLowerCase();
   const encoder = Object.hasOwn(encoders, ending) ? encoders[ending] : undefined;
-  if (withResize && encoder && encoder !== encodeOnnx) {
+  const asked = (Object.keys(ofModels) as (keyof Form)[]).find((key) => form[key]);
+  if (asked !== undefined && encoder && encoder !== encodeOnnx) {
+    const flag = flagOf(asked);
     throw new UserError(
-      `--with-resize has no meaning for ${outPath}: only a model, with the ending .onnx, can resize images.`,
+      `${flag} has no meaning for ${outPath}: only a model, with the ending .onnx, ${ofModels[asked]}.`,
     );
   }
-  const encode = encoder && ((trained: TrainedNetwork) => encoder(trained, withResize));
+  const encode = encoder && ((trained: TrainedNetwork) => encoder(trained, form));
   if (encode) return encode;
   const meant = didYouMean(ending, Object.keys(encoders));
   throw new UserError(
@@ -64,7 +86,8 @@ function encoderFor(outPath: string, withResize: boolean): (trained: TrainedNetw
  * Writes a checkpoint's network, in the format that the file's ending asks for:
  *
  * - `.onnx`: a model with its weights inside, batch normalization folded into the convolutions: `images` uint8
- *   [batch, imageSize, imageSize, 3] (RGB) -> `embeddings` [batch, embedDim]; with `withResize`, [batch, height, width, 3]
+ *   [batch, imageSize, imageSize, 3] (RGB) -> `embeddings` [batch, embedDim]; with `withResize`, [batch, height, width, 3]; `unfolded`: float32
+ *   [batch, 3, imageSize, imageSize], and `features` beside the embeddings
  * - `.safetensors`: the weights under torchvision's names, the head as `dense` (see `encodeWeights`)
  *
  * The metadata of both tells how to prepare images.
@@ -76,9 +99,9 @@ export async function exportModel(
   outPath: string,
   options: ExportOptions = {},
 ): Promise<ExportedModel> {
-  const { modules, withResize } = withDefaults('exportModel', options, exportDefaults);
+  const { modules, ...form } = withDefaults('exportModel', options, exportDefaults);
   requirePaths('exportModel', { checkpointPath, outPath });
-  const encode = encoderFor(outPath, withResize);
+  const encode = encoderFor(outPath, form);
   const trained = await loadNetwork(checkpointPath, await loadModules(modules));
   const chunks = encode(trained);
   await makingFolder(path.dirname(outPath), async () => {

@@ -2,13 +2,14 @@
 import { preprocessingText } from '../../graph/preprocessing.js';
 import type { TrainedNetwork } from '../checkpoints/trained-network.js';
 
-/** What goes into a model: the squares that the network sees, or images as a decoder gives them. */
-export type ModelInput = 'square' | 'any size';
+/** What goes into a model: the squares that the network sees, images as a decoder gives them, or what the network computes with. */
+export type ModelInput = 'square' | 'any size' | 'normalized';
 
 const inputTexts: Record<ModelInput, string> = {
   square: 'The model takes the resized RGB values in 0..255, and normalizes them itself.',
   'any size':
     'The model takes RGB values in 0..255 of an image that is upright and on white, of any size; it resizes and normalizes itself.',
+  normalized: 'The model takes normalized values, float32 [batch, 3, height, width].',
 };
 
 /** Entries of the model's `metadata_props`. */
