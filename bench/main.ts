@@ -16,6 +16,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   'micro-batches': async () => (await import('./micro-batches/main.js')).benchMicroBatches,
   models: async () => (await import('./models/main.js')).benchModels,
   modules: async () => (await import('./modules/main.js')).benchModules,
+  'onnx-tests': async () => (await import('./onnx-tests/main.js')).benchOnnxTests,
   pack: async () => (await import('./pack/main.js')).benchPack,
   precision: async () => (await import('./precision/main.js')).benchPrecision,
   reproduce: async () => (await import('./reproduce/main.js')).benchReproduce,

@@ -90,7 +90,7 @@ const targetOf = ({ model }: Prepared, { features }: FileOptions): string => {
 /** @throws Error where what `target` is made of does not begin at the images */
 function requireImages(ready: Prepared, target: string): void {
   const others = ready.model.inputs.filter(({ name }) => name !== ready.input.name).map(({ name }) => name);
-  const reads = nodesFor(ready.model, target).flatMap(({ inputs }) => inputs);
+  const reads = nodesFor(ready.model, [target]).flatMap(({ inputs }) => inputs);
   const other = reads.find((name) => others.includes(name));
   if (other !== undefined)
     throw new Error(

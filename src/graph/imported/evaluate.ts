@@ -409,6 +409,9 @@ const rules: Readonly<Record<string, Rule>> = {
   Where: where,
 };
 
+/** Whether an operator can be computed when a graph is built. */
+export const evaluates = (type: string): boolean => Object.hasOwn(rules, type);
+
 /**
  * What a node gives, where it can be computed.
  *
@@ -421,5 +424,5 @@ export function evaluated(
   attributes: Readonly<Record<string, AttributeValue>>,
   outputs: number,
 ): Tensor[] | undefined {
-  return Object.hasOwn(rules, type) ? rules[type]!(inputs, attributes, outputs) : undefined;
+  return evaluates(type) ? rules[type]!(inputs, attributes, outputs) : undefined;
 }

@@ -53,11 +53,8 @@ function chosenInput({ inputs }: FileModel, wanted: string): ImageInput {
   throw new Error(`${what}: float32 or uint8 of [N, 3, H, W] or [N, H, W, 3] is wanted; it has: ${listed}`);
 }
 
-/**
- * @param input the name of the input that takes images; '' to find it by its shape
- * @throws Error when no input takes images
- */
-export function prepared(model: FileModel, input = ''): Prepared {
+/** Nodes in opset 18's form, and the roles of tensors. */
+export function inOneVersion(model: FileModel): Pick<Prepared, 'model' | 'roles'> {
   const tensors = new Map(model.tensors);
   const constants = new Set(model.constants);
   const tensor = (value: NumberTensor): string => {
@@ -68,5 +65,14 @@ export function prepared(model: FileModel, input = ''): Prepared {
   };
   const nodes = model.nodes.map((node) => (node.domain === '' ? upgraded(node, { opset: model.opset, tensor }) : node));
   const ready = { ...model, nodes, tensors, constants };
-  return { model: ready, roles: rolesOf(ready), input: chosenInput(model, input) };
+  return { model: ready, roles: rolesOf(ready) };
 }
+
+/**
+ * @param input the name of the input that takes images; '' to find it by its shape
+ * @throws Error when no input takes images
+ */
+export const prepared = (model: FileModel, input = ''): Prepared => ({
+  ...inOneVersion(model),
+  input: chosenInput(model, input),
+});

@@ -132,7 +132,6 @@ const idle: Readonly<Record<string, readonly string[]>> = {
   LayerNormalization: ['stash_type'],
   GroupNormalization: ['stash_type'],
   RMSNormalization: ['stash_type'],
-  MaxPool: ['storage_order'],
   Resize: ['keep_aspect_ratio_policy', 'extrapolation_value'],
 };
 

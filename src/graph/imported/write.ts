@@ -24,12 +24,22 @@ export interface WeightSource {
 }
 
 /** What is known of a value: all of it, or that it is one of the graph's. */
-type Slot = { known: Tensor } | { value: Value };
+export type Slot = { known: Tensor } | { value: Value };
+
+/** Nodes in opset 18's form, and what is known of their tensors. */
+export type Nodes = Pick<Prepared, 'model' | 'roles'>;
+
+/** Where the batch size is found, and the one that the file was written for. */
+export type Batch = Pick<WriteContext, 'images' | 'fileBatch'>;
 
 /** What mixed precision computes in float16, as PyTorch's autocast does; the rest stays float32. */
 const products: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
 
 const isOperator = (type: string): type is OperatorName => (operatorNames as readonly string[]).includes(type);
+
+/** Whether there is a way to write an operator. */
+export const isWritten = (type: string): boolean =>
+  Object.hasOwn(writers, type) || composed.includes(type) || isOperator(type);
 
 /** Attributes as the builder takes them: element types by their names. */
 const attributesOf = ({ attributes }: FileNode, types: AttributeTypes): Attributes =>
@@ -55,12 +65,13 @@ class FileGraph {
 
   constructor(
     private readonly site: Pick<WriteSite, 'g' | 'inHalves'>,
-    private readonly prepared: Prepared,
+    private readonly prepared: Nodes,
     private readonly source: WeightSource,
-    private readonly images: Value,
+    given: ReadonlyMap<string, Slot>,
+    private readonly batch: Batch,
   ) {
     this.g = site.g;
-    this.slots.set(prepared.input.name, { value: images });
+    for (const [name, slot] of given) this.slots.set(name, slot);
   }
 
   private slot(name: string): Slot {
@@ -145,15 +156,14 @@ class FileGraph {
         if ('known' in slot) return slot.known;
         throw new Error(`input ${index} must be known when the graph is built, and depends on what an image shows`);
       },
-      images: this.images,
-      fileBatch: this.prepared.input.shape[0],
+      ...this.batch,
     };
   }
 }
 
-/** Nodes whose outputs a value is made of, in the file's order. */
-export function nodesFor({ nodes }: Prepared['model'], target: string): FileNode[] {
-  const wanted = new Set([target]);
+/** Nodes whose outputs some values are made of, in the file's order. */
+export function nodesFor({ nodes }: Prepared['model'], targets: readonly string[]): FileNode[] {
+  const wanted = new Set(targets);
   const taken: FileNode[] = [];
   for (const node of nodes.toReversed()) {
     if (!node.outputs.some((name) => wanted.has(name))) continue;
@@ -164,10 +174,35 @@ export function nodesFor({ nodes }: Prepared['model'], target: string): FileNode
 }
 
 /**
+ * Writes what tensors of a file are computed by.
+ *
+ * @param given what goes into them, by the file's names
+ * @throws Error naming the node, its operator, and what does not fit
+ */
+export function writeNodes(
+  site: Pick<WriteSite, 'g' | 'inHalves'>,
+  nodes: Nodes,
+  source: WeightSource,
+  given: ReadonlyMap<string, Slot>,
+  batch: Batch,
+  targets: readonly string[],
+): Value[] {
+  const graph = new FileGraph(site, nodes, source, given, batch);
+  for (const node of nodesFor(nodes.model, targets)) {
+    try {
+      graph.write(node);
+    } catch (error) {
+      throw new Error(`node ${node.name} (${node.type}): ${(error as Error).message}`, { cause: error });
+    }
+  }
+  return targets.map((target) => graph.value(target));
+}
+
+/**
  * Writes what a file's tensor `target` is computed by.
  *
  * @param images in the form of the file's input
- * @throws Error naming the node, its operator, and what does not fit
+ * @throws Error as `writeNodes`
  */
 export function writeFile(
   site: Pick<WriteSite, 'g' | 'inHalves'>,
@@ -176,13 +211,7 @@ export function writeFile(
   images: Value,
   target: string,
 ): Value {
-  const graph = new FileGraph(site, prepared, source, images);
-  for (const node of nodesFor(prepared.model, target)) {
-    try {
-      graph.write(node);
-    } catch (error) {
-      throw new Error(`node ${node.name} (${node.type}): ${(error as Error).message}`, { cause: error });
-    }
-  }
-  return graph.value(target);
+  const { name, shape } = prepared.input;
+  const given = new Map([[name, { value: images }]]);
+  return writeNodes(site, prepared, source, given, { images, fileBatch: shape[0] }, [target])[0]!;
 }

@@ -166,3 +166,8 @@ export function encodeModel(model: ModelProto): Uint8Array {
 export function decodeModel(bytes: Uint8Array): ModelProto {
   return messages.decode('ModelProto', bytes) as ModelProto;
 }
+
+/** Reads a tensor by itself, as the data of ONNX's own tests is. @throws Error as `decodeModel` */
+export function decodeTensor(bytes: Uint8Array): TensorProto {
+  return messages.decode('TensorProto', bytes) as TensorProto;
+}
