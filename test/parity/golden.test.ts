@@ -5,7 +5,7 @@ import { checkGolden } from '../../bench/parity/file.js';
 
 const device = { device: 'cpu', deviceId: 0, threads: 2 } as const;
 /** Of PyTorch 1.13's exporter. */
-const networks = ['convnext', 'densenet-bn', 'efficientnet', 'regnet', 'vit', 'vit-tokens'];
+const networks = ['convnext', 'densenet-bn', 'efficientnet', 'regnet', 'vit', 'vit-layernorm', 'vit-tokens'];
 const golden = (name: string) =>
   JSON.parse(readFileSync(new URL(`../golden/${name}.json`, import.meta.url), 'utf8')) as unknown;
 

@@ -11,6 +11,12 @@ export const tensor = (dtype: Tensor['dtype'], shape: readonly number[], data: A
   ...{ dtype, shape, data },
 });
 
+/** @throws Error for more elements than are computed when the graph is built */
+export function requireFew(count: number): void {
+  if (count > mostElements)
+    throw new Error(`it makes ${count} elements, more than the ${mostElements} that are computed beforehand`);
+}
+
 /** How far apart neighbors along each axis lie. */
 export function strides(shape: readonly number[]): number[] {
   const steps = Array<number>(shape.length).fill(1);
@@ -21,6 +27,7 @@ export function strides(shape: readonly number[]): number[] {
 /** Values of a shape: what `at` gives for each place, in order. */
 export function filled(shape: readonly number[], at: (place: readonly number[]) => Element): Element[] {
   const count = elementCount(shape);
+  requireFew(count);
   const place = Array<number>(shape.length).fill(0);
   const data: Element[] = [];
   for (let i = 0; i < count; i++) {

@@ -112,15 +112,24 @@ function scratch(imageSize: number): WriteSite {
   };
 }
 
+/** @throws Error for weights that are not float32 */
+function requireFloats({ model }: Prepared): void {
+  for (const [name, { dtype, data }] of model.tensors)
+    if (dtype === 'float16' && data.length > 1)
+      throw new Error(`its weights are float16 (${name}), which are not trained: bring the file with float32 weights`);
+}
+
 function create(model: FileModel, values: FileOptions): Backbone {
   const ready = prepared(model, values.input);
   const target = targetOf(ready, values);
   requireImages(ready, target);
   const isFrozen = matcher(values.freeze);
   const size = sizeOf(ready.input);
+  requireFloats(ready);
   const row = (site: WriteSite): Value => {
     const given = toInput(site.g, site.images, ready.input);
     const made = writeFile(site, ready, weightsFrom(site, ready, isFrozen), given, target);
+    if (made.dtype !== 'float32') throw new Error(`${target} is ${made.dtype}: features are float32`);
     return pooled(site.g, made, values.pool as Pooling, ready.input.layout);
   };
   const features = (nn: Layers, images: Value, featDim: number): Value =>

@@ -5,7 +5,7 @@
 import { axesOf, axisOf } from '../operators/operator.js';
 import { elementCount } from '../onnx/types.js';
 import type { DType } from '../onnx/types.js';
-import { broadcastElement, broadcastShape, element, filled, numbers, tensor } from './arrays.js';
+import { broadcastElement, broadcastShape, element, filled, numbers, requireFew, tensor } from './arrays.js';
 import { dividedBy, product, times } from './batch-sizes.js';
 import type { AttributeValue } from './model.js';
 import type { Element, NumberTensor, Tensor } from './tensors.js';
@@ -248,6 +248,7 @@ const range: Rule = (inputs) => {
 const constantOfShape: Rule = (inputs, attributes) => {
   const shape = numbers(need(inputs, 0));
   const value = (attributes['value'] as NumberTensor | undefined) ?? { dtype: 'float32', shape: [1], data: [0] };
+  requireFew(elementCount(shape));
   return [tensor(value.dtype, shape, Array<number>(elementCount(shape)).fill(value.data[0]!))];
 };
 

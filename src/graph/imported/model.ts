@@ -58,6 +58,9 @@ function attributeValue(attribute: AttributeProto, external: ExternalBytes): Att
   return i ?? f ?? (s && text(s)) ?? [ints, floats, strings.map(text)].find(({ length }) => length > 0) ?? [];
 }
 
+/** In place of a domain: of nodes such as If, Loop and Scan. */
+export const controlFlow = 'control flow';
+
 /** A node that holds a graph of its own. */
 class GraphAttributeError extends Error {}
 
@@ -75,7 +78,7 @@ function readNode(node: NodeProto, external: ExternalBytes): FileNode {
     return { name, type, domain, inputs: node.input, outputs: node.output, attributes: Object.fromEntries(attributes) };
   } catch (error) {
     if (error instanceof GraphAttributeError)
-      return { name, type, domain: 'a graph of its own', inputs: node.input, outputs: node.output, attributes: {} };
+      return { name, type, domain: controlFlow, inputs: node.input, outputs: node.output, attributes: {} };
     throw new Error(`node ${name} (${type}): ${(error as Error).message}`, { cause: error });
   }
 }

@@ -1,5 +1,5 @@
 /** A file made ready to be written as a network: nodes in one version's form, roles of its tensors, and where images go in. */
-import type { FileInput, FileModel } from './model.js';
+import type { FileInput, FileModel, FileNode } from './model.js';
 import type { RoleFound } from './roles.js';
 import { rolesOf } from './roles.js';
 import type { NumberTensor } from './tensors.js';
@@ -53,7 +53,43 @@ function chosenInput({ inputs }: FileModel, wanted: string): ImageInput {
   throw new Error(`${what}: float32 or uint8 of [N, 3, H, W] or [N, H, W, 3] is wanted; it has: ${listed}`);
 }
 
-/** Nodes in opset 18's form, and the roles of tensors. */
+/**
+ * Nodes behind those that they read, which some exporters do not write so; else in the file's order.
+ *
+ * @throws Error for nodes that read each other, and for two that give one tensor
+ */
+function sorted(nodes: readonly FileNode[]): FileNode[] {
+  const makers = new Map<string, FileNode>();
+  for (const node of nodes)
+    for (const name of node.outputs.filter((one) => one !== '')) {
+      if (makers.has(name)) throw new Error(`two nodes give ${name}: ${makers.get(name)!.name} and ${node.name}`);
+      makers.set(name, node);
+    }
+  const done = new Set<FileNode>();
+  const open = new Set<FileNode>();
+  const list: FileNode[] = [];
+  // By hand: files may be deeper than the stack.
+  for (const first of nodes) {
+    const stack = [first];
+    while (stack.length > 0) {
+      const node = stack.at(-1)!;
+      const next = node.inputs.flatMap((name) => makers.get(name) ?? []).find((maker) => !done.has(maker));
+      if (next && !done.has(node)) {
+        if (open.has(next)) throw new Error(`the nodes ${next.name} and ${node.name} read each other`);
+        open.add(node);
+        stack.push(next);
+        continue;
+      }
+      stack.pop();
+      open.delete(node);
+      if (!done.has(node)) list.push(node);
+      done.add(node);
+    }
+  }
+  return list;
+}
+
+/** Nodes in opset 18's form, and the roles of tensors. @throws Error for nodes that can't be put in order */
 export function inOneVersion(model: FileModel): Pick<Prepared, 'model' | 'roles'> {
   const tensors = new Map(model.tensors);
   const constants = new Set(model.constants);
@@ -63,7 +99,9 @@ export function inOneVersion(model: FileModel): Pick<Prepared, 'model' | 'roles'
     constants.add(name);
     return name;
   };
-  const nodes = model.nodes.map((node) => (node.domain === '' ? upgraded(node, { opset: model.opset, tensor }) : node));
+  const nodes = sorted(model.nodes).map((node) =>
+    node.domain === '' ? upgraded(node, { opset: model.opset, tensor }) : node,
+  );
   const ready = { ...model, nodes, tensors, constants };
   return { model: ready, roles: rolesOf(ready) };
 }

@@ -1,16 +1,19 @@
 /** The nodes of a file, written again as a differentiable graph. */
-import type { GraphBuilder, Value } from '../builder/builder.js';
+import type { Value } from '../builder/builder.js';
+import { GraphBuilder } from '../builder/builder.js';
 import type { WriteSite } from '../nn/layers.js';
 import type { AttributeTypes } from '../onnx/attributes.js';
 import type { OperatorName } from '../onnx/names.js';
 import { operatorNames } from '../onnx/names.js';
-import type { Attributes } from '../onnx/types.js';
+import type { Attributes, Shape } from '../onnx/types.js';
 import { explicitPads } from '../operators/explicit-pads.js';
 import { operators } from '../operators/index.js';
 import { compose, composed } from '../ops/compositions.js';
 import { mostElements } from './arrays.js';
 import { evaluated } from './evaluate.js';
 import type { FileNode } from './model.js';
+import { controlFlow } from './model.js';
+import { OtherBatch } from './other-batch.js';
 import type { Prepared } from './prepare.js';
 import type { Element, Tensor } from './tensors.js';
 import { dtypeOf } from './tensors.js';
@@ -30,7 +33,10 @@ export type Slot = { known: Tensor } | { value: Value };
 export type Nodes = Pick<Prepared, 'model' | 'roles'>;
 
 /** Where the batch size is found, and the one that the file was written for. */
-export type Batch = Pick<WriteContext, 'images' | 'fileBatch'>;
+export interface Batch extends Pick<WriteContext, 'images' | 'fileBatch'> {
+  /** Where that is another one. */
+  other?: OtherBatch;
+}
 
 /** What mixed precision computes in float16, as PyTorch's autocast does; the rest stays float32. */
 const products: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
@@ -94,12 +100,20 @@ class FileGraph {
     return this.g.constant(dtype, shape, dtype === 'float32' ? Float32Array.from(data, finite) : data);
   }
 
+  /** Of all that has been written, and of what was given. */
+  shapes(): Map<string, Shape> {
+    return new Map(
+      [...this.slots].map(([name, slot]) => [name, 'known' in slot ? slot.known.shape : slot.value.shape]),
+    );
+  }
+
   write(node: FileNode): void {
     const known = this.compute(node);
     if (known) {
       node.outputs.forEach((name, i) => name !== '' && this.slots.set(name, { known: known[i]! }));
       return;
     }
+    this.batch.other?.pass(node.inputs, node.outputs);
     const values = this.written(node);
     node.outputs.forEach((name, i) => {
       const value = values[i];
@@ -128,6 +142,7 @@ class FileGraph {
 
   private written(node: FileNode): (Value | undefined)[] {
     const { type, domain, inputs, outputs } = node;
+    if (domain === controlFlow) throw new Error('it holds a graph of its own, which has no gradient here');
     if (domain !== '') throw new Error(`operators of ${domain} have no gradient here`);
     const writer = Object.hasOwn(writers, type) ? writers[type] : undefined;
     if (writer) return writer(this.context(node));
@@ -145,6 +160,7 @@ class FileGraph {
   }
 
   private context(node: FileNode): WriteContext {
+    const { other } = this.batch;
     const row = isOperator(node.type) ? operators[node.type] : undefined;
     return {
       g: this.g,
@@ -156,7 +172,10 @@ class FileGraph {
         if ('known' in slot) return slot.known;
         throw new Error(`input ${index} must be known when the graph is built, and depends on what an image shows`);
       },
-      ...this.batch,
+      images: this.batch.images,
+      fileBatch: this.batch.fileBatch,
+      fileShape: (index) => other?.shapeOf(index === 'output' ? node.outputs[0]! : (node.inputs[index] ?? '')),
+      rebatched: other && ((now) => other.reshaped(node.inputs[0]!, node.outputs[0]!, now) ?? []),
     };
   }
 }
@@ -187,15 +206,30 @@ export function writeNodes(
   batch: Batch,
   targets: readonly string[],
 ): Value[] {
-  const graph = new FileGraph(site, nodes, source, given, batch);
-  for (const node of nodesFor(nodes.model, targets)) {
+  const graph = written(new FileGraph(site, nodes, source, given, batch), nodes, targets);
+  return targets.map((target) => graph.value(target));
+}
+
+function written(graph: FileGraph, { model }: Nodes, targets: readonly string[]): FileGraph {
+  for (const node of nodesFor(model, targets)) {
     try {
       graph.write(node);
     } catch (error) {
       throw new Error(`node ${node.name} (${node.type}): ${(error as Error).message}`, { cause: error });
     }
   }
-  return targets.map((target) => graph.value(target));
+  return graph;
+}
+
+/** The shapes that a file's tensors have for the batch that it was written for. */
+function shapesOf(prepared: Prepared, fileBatch: number, images: Value, target: string): ReadonlyMap<string, Shape> {
+  const { model, input } = prepared;
+  const g = new GraphBuilder();
+  const own = g.input(input.name, images.dtype, [fileBatch, ...images.shape.slice(1)]);
+  const source = { weight: (name: string) => g.input(name, 'float32', model.tensors.get(name)!.shape) };
+  const given = new Map([[input.name, { value: own }]]);
+  const batch = { images: own, fileBatch };
+  return written(new FileGraph({ g, inHalves: false }, prepared, source, given, batch), prepared, [target]).shapes();
 }
 
 /**
@@ -213,5 +247,8 @@ export function writeFile(
 ): Value {
   const { name, shape } = prepared.input;
   const given = new Map([[name, { value: images }]]);
-  return writeNodes(site, prepared, source, given, { images, fileBatch: shape[0] }, [target])[0]!;
+  const [fileBatch] = shape;
+  const isOther = fileBatch !== undefined && images.shape[0] !== fileBatch;
+  const other = isOther ? new OtherBatch(shapesOf(prepared, fileBatch, images, target), fileBatch) : undefined;
+  return writeNodes(site, prepared, source, given, { images, fileBatch, other }, [target])[0]!;
 }

@@ -22,6 +22,10 @@ export interface WriteContext {
   images: Value;
   /** Images in a batch that the file was written for; undefined for any. */
   fileBatch: number | undefined;
+  /** The shape that an input, or the output, has for the batch that the file was written for; undefined where it is written for any. */
+  fileShape(index: number | 'output'): Shape | undefined;
+  /** The shape of the output of a Reshape for the present batch, where the file is written for another: see `other-batch.ts`. */
+  rebatched: ((now: Shape) => Dim[]) | undefined;
 }
 
 export type Writer = (context: WriteContext) => (Value | undefined)[];
@@ -55,17 +59,14 @@ function targetOf(context: WriteContext, x: Value): Dim[] {
   const given: readonly Element[] = Array.from(context.known(1).data);
   const wanted = given.map((dim, i): Dim => (dim === 0 && !allowZero ? x.shape[i]! : dim));
   const free = wanted.indexOf(-1);
-  const all = product(x.shape);
-  if (free >= 0) return wanted.with(free, dividedBy(all, product(wanted.filter((_, i) => i !== free))));
-  // Written for another batch, which stands in the first dimension.
-  const [first, ...rest] = wanted;
-  const isOther = first !== undefined && product(wanted) !== all;
-  return isOther && context.fileBatch !== undefined ? [dividedBy(all, product(rest)), ...rest] : wanted;
+  return free < 0
+    ? wanted
+    : wanted.with(free, dividedBy(product(x.shape), product(wanted.filter((_, i) => i !== free))));
 }
 
 const reshape: Writer = (context) => {
   const x = input(context, 0);
-  return [reshapeTo(context.g, x, targetOf(context, x))];
+  return [reshapeTo(context.g, x, context.rebatched?.(x.shape) ?? targetOf(context, x))];
 };
 
 /** int64 [1] of a dimension. */
@@ -90,7 +91,18 @@ function expandTo(context: WriteContext, x: Value, wanted: Shape): Value {
   return { ...g.op('Expand', [x, target]), shape };
 }
 
-const expand: Writer = (context) => [expandTo(context, input(context, 0), Array.from(context.known(1).data))];
+const expand: Writer = (context) => {
+  const x = input(context, 0);
+  const [before, after] = [context.fileShape(0), context.fileShape('output')];
+  if (!before || !after) return [expandTo(context, x, Array.from(context.known(1).data))];
+  const extra = after.length - before.length;
+  const { fileBatch = 1, images } = context;
+  const isBatch = (i: number) => i === 0 && fileBatch > 1 && after[i] === fileBatch;
+  // Axes that are not expanded keep what x has there, the present batch among it.
+  const isExpanded = (i: number) => i < extra || before[i - extra] === 1;
+  const wanted = after.map((dim, i) => (!isExpanded(i) ? 1 : isBatch(i) ? images.shape[0]! : dim));
+  return [expandTo(context, x, wanted)];
+};
 
 const constantOfShape: Writer = (context) => {
   const { dtype, data } = attribute<Tensor>(context, 'value', { dtype: 'float32', shape: [1], data: [0] });
