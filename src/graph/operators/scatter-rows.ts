@@ -18,6 +18,10 @@ export const scattered = (g: Nodes, dy: Value, indices: Value, shape: Value['sha
     g.op('ScatterElements', [zerosOf(g, shape, slopes.dtype), indices, slopes], { axis, reduction: 'add' }),
   );
 
+/** In how many pieces rows of a result are computed, where as many rows are added up. */
+export const piecesOfRows = (size: number, count: number): number =>
+  size * count > largestPiece ? Math.ceil(size / Math.max(1, Math.floor(largestPiece / count))) : 1;
+
 /** Rows [count, width] of a type, summed where the indices `flat` [1, count] are those of `wanted` [n, 1]: [n, width]. */
 function sumsAt(g: Nodes, wanted: Value, flat: Value, dtype: DType, rows: () => Value): Value {
   const oneHot = g.op('Cast', [g.op('Equal', [wanted, flat])], { to: dtype });
@@ -32,7 +36,7 @@ function sumsAt(g: Nodes, wanted: Value, flat: Value, dtype: DType, rows: () => 
  */
 function sumsByPieces(g: Nodes, flat: Value, rows: Value, size: number): Value {
   const [count, width] = fixed(rows.shape) as [number, number];
-  const trips = Math.ceil(size / Math.max(1, Math.floor(largestPiece / count)));
+  const trips = piecesOfRows(size, count);
   const piece = Math.ceil(size / trips);
   const written = g.untracked(() => {
     const places = countUp(g, [piece, 1], flat.dtype);
@@ -76,7 +80,7 @@ export function scatterRows(g: Nodes, dy: Value, indices: Value, shape: readonly
     return g.op('Reshape', [scattered(g, matrix, each, [size, width], 0), g.ints(shape)]);
   }
   const flatten = (): Value => g.op('Reshape', [indices, g.ints([1, count])]);
-  if (size * count > largestPiece)
+  if (piecesOfRows(size, count) > 1)
     return g.op('Reshape', [sumsByPieces(g, flatten(), asMatrix(), size), g.ints(shape)]);
   const rows = Array.from({ length: size }, (_, i) => i);
   const wanted = isLarge ? countUp(g, [size, 1], indices.dtype) : g.constant(indices.dtype, [size, 1], rows);
