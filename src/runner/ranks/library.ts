@@ -59,11 +59,16 @@ function candidates(by: MpiStarter, env: NodeJS.ProcessEnv): string[] {
   return files.filter((file) => !path.isAbsolute(file) || existsSync(file));
 }
 
+/** Open MPI ends a process that Slurm has started without its PMIx, which would tell where the others are. */
+const lacksPmix = (by: MpiStarter, env: NodeJS.ProcessEnv): boolean =>
+  by === 'Slurm' && env['PMIX_NAMESPACE'] === undefined;
+
 function tryLoad(
   koffi: Koffi,
   file: string,
   wanted: MpiStarter,
-): { library: Loaded; family: Mpi['family']; flavor: Flavor } | undefined {
+  env: NodeJS.ProcessEnv,
+): { library: Loaded; family: Mpi['family']; flavor: Flavor } | 'lacks PMIx' | undefined {
   let library: Loaded;
   try {
     library = koffi.load(file);
@@ -79,6 +84,7 @@ function tryLoad(
     }
   });
   if (!found) return undefined;
+  if (found.name === 'Open MPI' && lacksPmix(wanted, env)) return 'lacks PMIx';
   keepLoaded(koffi, file, 'global');
   return { library, family: found.name, flavor: found.flavor };
 }
@@ -158,10 +164,16 @@ export async function loadMpi(by: MpiStarter, env: NodeJS.ProcessEnv = process.e
   // In a worker thread, process.env is a copy that C does not see.
   const setenv = koffi.load(null).func('setenv', 'int', ['const char *', 'const char *', 'int']);
   for (const [name, value] of Object.entries(toldToUcx)) setenv(name, value, 0);
+  let isLacking = false;
   for (const file of candidates(by, env)) {
-    const found = tryLoad(koffi, file, by);
-    if (found) return { file, family: found.family, ...functionsOf(found.library, found.flavor) };
+    const found = tryLoad(koffi, file, by, env);
+    if (found === 'lacks PMIx') isLacking = true;
+    else if (found) return { file, family: found.family, ...functionsOf(found.library, found.flavor) };
   }
+  if (isLacking)
+    throw new UserError(
+      'Slurm has started this process without PMIx, by which ranks of Open MPI find each other: start them with srun --mpi=pmix and the same command',
+    );
   const named = [...new Set(libraryNames[by])].join(', ');
   throw new UserError(
     `${by} has started this process, but none of its libraries (${named}) can be loaded: ${installMpi}, or name its folder in LD_LIBRARY_PATH`,

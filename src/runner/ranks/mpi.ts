@@ -15,7 +15,7 @@ function requireSameWorld({ rank, size, by }: Place, mpi: Mpi): void {
   const [found, place] = [mpi.size(), mpi.rank()];
   if (found === size && place === rank) return;
   throw new UserError(
-    `${by} has started this process as rank ${rank} of ${size}, but for ${mpi.file} it is rank ${place} of ${found}: the library is of another MPI than what has started it (mpirun of the same, or srun --mpi=...)`,
+    `${by} has started this process as rank ${rank} of ${size}, but for ${mpi.file} it is rank ${place} of ${found}: the library is of another MPI than what has started it (mpirun of the same; srun --mpi=pmix for Open MPI, --mpi=pmi2 for MPICH)`,
   );
 }
 

@@ -27,6 +27,13 @@ describe('loadMpi', () => {
   });
 
   const [openMpiRun, mpichRun] = mpiRuns;
+  it.skipIf(!openMpiRun!.program)('asks for PMIx where Slurm has started ranks of Open MPI without', async () => {
+    names.now = ['libmpi.so.40'];
+    await expect(loadMpi('Slurm', {})).rejects.toThrow(/^Slurm has started .*srun --mpi=pmix and the same command$/);
+    expect((await loadMpi('Slurm', { PMIX_NAMESPACE: 'slurm' })).family).toBe('Open MPI');
+    names.now = undefined;
+  });
+
   it.skipIf(!openMpiRun!.program || !mpichRun!.program)('takes no library of the other family', async () => {
     names.now = ['libmpi.so.40', 'libmpich.so.12'];
     expect((await loadMpi('MPICH')).file).toBe('libmpich.so.12');
