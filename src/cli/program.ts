@@ -15,6 +15,7 @@ import { addEval } from './commands/eval.js';
 import { addExport } from './commands/export.js';
 import { addGallery } from './commands/gallery.js';
 import { addHelp } from './commands/help.js';
+import { addInspect } from './commands/inspect.js';
 import { addPack } from './commands/pack.js';
 import { addPrepare } from './commands/prepare.js';
 import { addReport } from './commands/report.js';
@@ -74,6 +75,7 @@ export function createProgram(modules: LoadedModules = noModules): Command {
     addBuild,
     addPrepare,
     addCheck,
+    addInspect,
     addPack,
     addVerify,
     addDiff,

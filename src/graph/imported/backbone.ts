@@ -26,7 +26,10 @@ const options = {
   },
 } as const satisfies Declarations;
 
-type FileOptions = ValuesOf<typeof options>;
+export type FileOptions = ValuesOf<typeof options>;
+
+/** Where nothing is given. */
+export const fileDefaults: FileOptions = { input: '', features: '', pool: 'auto', freeze: '' };
 
 /** `*` stands for any text, also with dots; several are parted by commas. */
 function matcher(patterns: string): (name: string) => boolean {
@@ -80,7 +83,8 @@ function weightsFrom(site: WriteSite, { model, roles }: Prepared, isFrozen: (nam
   };
 }
 
-const targetOf = ({ model }: Prepared, { features }: FileOptions): string => {
+/** The tensor that features are taken from. @throws Error when there is none of that name */
+export const targetOf = (model: FileModel, { features }: FileOptions): string => {
   const target = features === '' ? model.outputs[0] : features;
   if (target === undefined) throw new Error('it has no output; name a tensor with --features');
   if (model.nodes.some(({ outputs }) => outputs.includes(target))) return target;
@@ -121,7 +125,7 @@ function requireFloats({ model }: Prepared): void {
 
 function create(model: FileModel, values: FileOptions): Backbone {
   const ready = prepared(model, values.input);
-  const target = targetOf(ready, values);
+  const target = targetOf(model, values);
   requireImages(ready, target);
   const isFrozen = matcher(values.freeze);
   const size = sizeOf(ready.input);
