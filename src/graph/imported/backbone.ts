@@ -8,6 +8,7 @@ import type { Layers, WriteSite } from '../nn/layers.js';
 import type { Pooling } from './features.js';
 import { pooled, poolings } from './features.js';
 import type { FileModel } from './model.js';
+import { inOneLine } from './one-line.js';
 import type { ImageInput, Prepared } from './prepare.js';
 import { prepared } from './prepare.js';
 import type { WeightSource } from './write.js';
@@ -130,12 +131,13 @@ function create(model: FileModel, values: FileOptions): Backbone {
   const isFrozen = matcher(values.freeze);
   const size = sizeOf(ready.input);
   requireFloats(ready);
-  const row = (site: WriteSite): Value => {
-    const given = toInput(site.g, site.images, ready.input);
-    const made = writeFile(site, ready, weightsFrom(site, ready, isFrozen), given, target);
-    if (made.dtype !== 'float32') throw new Error(`${target} is ${made.dtype}: features are float32`);
-    return pooled(site.g, made, values.pool as Pooling, ready.input.layout);
-  };
+  const row = (site: WriteSite): Value =>
+    inOneLine(() => {
+      const given = toInput(site.g, site.images, ready.input);
+      const made = writeFile(site, ready, weightsFrom(site, ready, isFrozen), given, target);
+      if (made.dtype !== 'float32') throw new Error(`${target} is ${made.dtype}: features are float32`);
+      return pooled(site.g, made, values.pool as Pooling, ready.input.layout);
+    });
   const features = (nn: Layers, images: Value, featDim: number): Value =>
     nn.written(images, (site) => {
       const [, , height] = site.images.shape;
@@ -153,5 +155,5 @@ function create(model: FileModel, values: FileOptions): Backbone {
 export const fileBackbone = (name: string, model: FileModel): BackboneDefinition => ({
   name,
   options,
-  create: (values) => create(model, values as FileOptions),
+  create: (values) => inOneLine(() => create(model, values as FileOptions)),
 });

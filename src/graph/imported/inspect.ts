@@ -4,6 +4,7 @@ import { fileBackbone, targetOf } from './backbone.js';
 import { evaluates } from './evaluate.js';
 import type { FileInput, FileModel } from './model.js';
 import { controlFlow } from './model.js';
+import { inOneLine } from './one-line.js';
 import { inOneVersion } from './prepare.js';
 import type { RoleFound } from './roles.js';
 import { isWritten, nodesFor } from './write.js';
@@ -58,7 +59,7 @@ export function inspected(model: FileModel, options: FileOptions, imageSize?: nu
   const obstacles: Obstacle[] = [];
   const attempt = <T>(body: () => T): T | undefined => {
     try {
-      return body();
+      return inOneLine(body);
     } catch (error) {
       const [, node, operator, reason] = /^node (.+?) \((\w+)\): (.*)$/s.exec((error as Error).message) ?? [];
       const known = obstacles.some((one) => one.node === node);
