@@ -5,8 +5,11 @@ import { moduleSources } from './modules.js';
 import type { OptionValues } from './options.js';
 import type { device } from './option-tables.js';
 
-/** @throws UserError as `deviceOptions` */
-export function inferenceOptions<V extends OptionValues<typeof device & typeof backboneModule>>(values: V) {
+/** @param localRank of what several processes can be @throws UserError as `deviceOptions` */
+export function inferenceOptions<V extends OptionValues<typeof device & typeof backboneModule>>(
+  values: V,
+  localRank?: number,
+) {
   const { backbone, ...rest } = values;
-  return { ...deviceOptions(rest), modules: moduleSources({ backbone }) };
+  return { ...deviceOptions(rest, localRank), modules: moduleSources({ backbone }) };
 }

@@ -218,14 +218,11 @@ export const device = {
   device: optional('name', deviceText, oneOf(providers)),
   gpus: withDefault(
     'ids',
-    'number of the CUDA device, or of several, which share each batch of a training; empty for the CPU',
+    'number of the CUDA device, or of several, which share each batch of a training, or the images of dws embed and dws eval; empty for the CPU',
     text,
     '',
   ),
-  threads: {
-    ...withDefault('n', 'threads of ONNX Runtime on the CPU', count, runDefaults.threads),
-    defaultText: 'all of this machine',
-  } as OptionRow<number>,
+  threads: optional('n', 'threads of ONNX Runtime on the CPU (default: all of this machine)', count),
   tf32: optional(
     'on|off',
     'whether CUDA rounds the factors of products to 11 bits, which is faster (default: on)',
@@ -234,6 +231,19 @@ export const device = {
   gpuMemLimit: optional('size', "what a session may take of the CUDA device's memory, as 8GB (default: all)", bytes),
   deterministic: toggle(
     'leave out what may come out otherwise each time on CUDA, as far as that can be chosen; slower',
+  ),
+};
+
+export const ranks = {
+  ranks: optional(
+    'n',
+    'processes that share each batch, or the images, started by mpirun on this machine',
+    integer({ min: 1 }),
+  ),
+  rankTimeout: optional(
+    'seconds',
+    'after which a rank that is not heard of, or does nothing, ends all of them (default: 300)',
+    number({ above: 0 }),
   ),
 };
 

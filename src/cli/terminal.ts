@@ -18,11 +18,17 @@ export class Terminal {
   private readonly colors: boolean;
   private shown = '';
   private drawn = -Infinity;
+  private isSilent = false;
 
   constructor(private readonly output: Output = process.stdout) {
     this.live = Boolean(output.isTTY) && process.env.TERM !== 'dumb';
     // Node.js's hasColors knows NO_COLOR, FORCE_COLOR and the terminal.
     this.colors = this.live && Boolean(output.hasColors?.());
+  }
+
+  /** From now on, nothing is written: another process says the same. */
+  silence(): void {
+    this.isSilent = true;
   }
 
   bold(text: string): string {
@@ -35,13 +41,14 @@ export class Terminal {
 
   /** Writes lines that stay. */
   print(text: string): void {
+    if (this.isSilent) return;
     this.clear();
     this.output.write(`${text}\n`);
   }
 
   /** Rewrites the live line with as many of its parts as fit, the first cut to the terminal's width; nothing where there is none. */
   status(...parts: readonly string[]): void {
-    if (!this.live || performance.now() - this.drawn < REDRAW_MS) return;
+    if (!this.live || this.isSilent || performance.now() - this.drawn < REDRAW_MS) return;
     this.drawn = performance.now();
     const width = Math.max(1, (this.output.columns ?? 80) - 1);
     const fitting = parts.filter((_, i) => i === 0 || parts.slice(0, i + 1).join(GAP).length <= width);

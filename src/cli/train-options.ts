@@ -14,6 +14,7 @@ import {
   network,
   optimization,
   pretrained,
+  ranks,
   sampling,
   schedule,
   trainingData,
@@ -49,12 +50,7 @@ const run = {
     runDefaults.nanPolicy,
   ),
   tensorboard: toggle("write TensorBoard's event files into --out"),
-  ranks: optional('n', 'processes that share each batch, started by mpirun on this machine', integer({ min: 1 })),
-  rankTimeout: optional(
-    'seconds',
-    'after which a rank that is not heard of ends all of them (default: 300)',
-    number({ above: 0 }),
-  ),
+  ...ranks,
   stepsPerRun: optional(
     'n',
     'steps a call of ONNX Runtime (default: about a second of them; four where the state crosses the bus each time)',

@@ -9,15 +9,14 @@ import type { EmbeddingFormat } from '../../runner/evaluation/embedding-formats.
 import { ensureWritableFile, makingFolder } from '../../runner/base/files.js';
 import { findImages } from '../../runner/evaluation/find-images.js';
 import { count, evalStages } from '../format.js';
-import { inferenceOptions } from '../inference-options.js';
-import { untilInterrupted } from '../interrupt.js';
 import type { OptionValues } from '../options.js';
-import type { device, inference } from '../option-tables.js';
+import type { device, inference, ranks } from '../option-tables.js';
 import { outputIsAside } from '../output.js';
+import { asRanks } from '../ranked.js';
 import { terminal } from '../terminal.js';
 import { destinationOf } from '../../runner/base/destination.js';
 
-interface Values extends OptionValues<typeof inference & typeof device> {
+interface Values extends OptionValues<typeof inference & typeof ranks & typeof device> {
   out: string | undefined;
   format: EmbeddingFormat | undefined;
 }
@@ -37,8 +36,7 @@ async function outputOf({ out, format }: Pick<Values, 'out' | 'format'>): Promis
 
 /** Returns the program's exit code. */
 export const embed = (paths: string[], values: Values): Promise<number> =>
-  untilInterrupted(async (signal) => {
-    const { checkpoint, format, out: given, ...options } = inferenceOptions(values);
+  asRanks('dws embed', values, async ({ checkpoint, format, out: given, ...options }, signal, isFirst) => {
     const out = await outputOf({ out: given, format });
     outputIsAside();
     const notes: string[] = [];
@@ -50,10 +48,15 @@ export const embed = (paths: string[], values: Values): Promise<number> =>
       signal.throwIfAborted();
       terminal.status(`${evalStages[stage]} ${count(done)}/${count(total)}`);
     };
+    const hooks = { signal, onCheck: progress('check'), onProgress: progress('embed') };
+    const embedAll = () => embedImages(checkpoint, images, options, hooks);
+    if (!isFirst) {
+      await embedAll();
+      return;
+    }
     const { embedded, files } = await makingFolder(dirname(out), async () => {
       await ensureWritableFile(out);
-      const hooks = { signal, onCheck: progress('check'), onProgress: progress('embed') };
-      const embedded = await embedImages(checkpoint, images, options, hooks);
+      const embedded = await embedAll();
       return { embedded, files: await writeEmbeddings(out, embedded, format) };
     });
     for (const note of notes) terminal.print(note);

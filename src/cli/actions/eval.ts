@@ -5,13 +5,12 @@ import type { Evaluation, MetricsChoice } from '../../runner/evaluation/evaluate
 import { evaluate } from '../../runner/evaluation/evaluate.js';
 import { passedOverNote } from '../../runner/data/passed-over.js';
 import { count, duration, evalStages, imagesText, recallTable } from '../format.js';
-import { inferenceOptions } from '../inference-options.js';
-import { untilInterrupted } from '../interrupt.js';
 import type { OptionValues } from '../options.js';
-import type { device, inference } from '../option-tables.js';
+import type { device, inference, ranks } from '../option-tables.js';
+import { asRanks } from '../ranked.js';
 import { terminal } from '../terminal.js';
 
-interface Values extends OptionValues<typeof inference & typeof device> {
+interface Values extends OptionValues<typeof inference & typeof ranks & typeof device> {
   dataPath: string;
   valSplit: string | undefined;
   split: Split;
@@ -36,8 +35,8 @@ function printEvaluation(
 
 /** Returns the program's exit code. */
 export const evaluateCheckpoint = ({ json, ...values }: Values): Promise<number> =>
-  untilInterrupted(async (signal) => {
-    const evaluation = await evaluate(inferenceOptions(values), {
+  asRanks('dws eval', values, async (options, signal) => {
+    const evaluation = await evaluate(options, {
       signal,
       onProgress: (stage, done, total) => terminal.status(`${evalStages[stage]} ${count(done)}/${count(total)}`),
     });

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { embeddingFormats } from '../../runner/evaluation/embedding-formats.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, optional } from '../options.js';
-import { device, inference } from '../option-tables.js';
+import { device, inference, ranks } from '../option-tables.js';
 import { oneOf, path, paths } from '../parsers.js';
 
 const endings = embeddingFormats.map((name) => `.${name}`).join(', ');
@@ -18,6 +18,7 @@ const own = {
     oneOf(embeddingFormats),
   ),
   ...inference,
+  ...ranks,
 };
 
 type Values = OptionValues<typeof own & typeof device>;

@@ -4,7 +4,7 @@ import type { MetricsChoice } from '../../runner/evaluation/evaluate.js';
 import { evaluateDefaults } from '../../runner/options/defaults.js';
 import type { OptionValues } from '../options.js';
 import { addExample, addOptions, toggle, withDefault } from '../options.js';
-import { dataPath, device, inference, ks, valSplit } from '../option-tables.js';
+import { dataPath, device, inference, ks, ranks, valSplit } from '../option-tables.js';
 import { oneOf } from '../parsers.js';
 
 const metricsChoices: MetricsChoice[] = ['recall', 'all'];
@@ -23,6 +23,7 @@ const own = {
   ks,
   json: toggle('print everything as JSON'),
   ...inference,
+  ...ranks,
 };
 
 export function addEval(program: Command): void {

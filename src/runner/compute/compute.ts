@@ -29,6 +29,8 @@ import { RankedSteps } from './ranked-steps.js';
 import { openTrainLoop } from './train-loop.js';
 import type { DeviceOptions } from '../options/run-options.js';
 import type { Communicator } from '../ranks/communicator.js';
+import type { Work } from '../ranks/work.js';
+import { worked } from '../ranks/work.js';
 
 /** The graphs that a compute thread can open, and what each is built from. */
 export interface GraphOptions {
@@ -75,13 +77,15 @@ const builders: { [Name in GraphName]?: (options: GraphOptions[Name], definition
   features_model: buildFeaturesModel,
 };
 
-/** The ranks of a training, this process among them. */
+/** Ranks, this process among them. */
 export interface JoinedRanks {
   rank: number;
   size: number;
   /** What they speak by, and what there is to know of it, for people. */
   by: string;
   note?: string;
+  /** Of this rank. */
+  work: Work;
 }
 
 export interface RunResult {
@@ -139,8 +143,13 @@ export class Compute {
     const lacks = this.device.device === 'cuda' && !device ? `ONNX Runtime is used through its ${name}` : undefined;
     const { communicator, note } = await openRanks({ timeoutSeconds, device, lacks });
     this.communicator = communicator;
-    const { rank, size, by } = communicator;
-    return { rank, size, by, note };
+    const { rank, size, by, work } = communicator;
+    return { rank, size, by, note, work };
+  }
+
+  /** Says to the other ranks, where there are some, that something is done. */
+  worked(): void {
+    if (this.communicator) worked(this.communicator.work);
   }
 
   /** What all ranks give, in their order. */
@@ -150,7 +159,7 @@ export class Compute {
     return all;
   }
 
-  /** The end of a training that all ranks have come to. */
+  /** The end that all ranks have come to. */
   async leaveRanks(): Promise<void> {
     await this.communicator!.close();
   }

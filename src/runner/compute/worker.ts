@@ -36,6 +36,7 @@ const kindOf = (error: unknown): ErrorKind =>
 async function answer({ id, method, args }: Call): Promise<void> {
   try {
     const result = await (compute[method] as (...args: unknown[]) => unknown).apply(compute, args);
+    compute.worked();
     const copies = method === 'read' ? Object.values(result as ReturnType<Compute['read']>) : [];
     port.postMessage(
       { id, result } satisfies Reply,

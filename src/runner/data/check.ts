@@ -48,18 +48,26 @@ export async function checkImages(
   return bad;
 }
 
+/** What is left of a set, and what was left out of it. */
+export interface Usable {
+  set: ImageSet;
+  skipped: BadImage[];
+}
+
 /**
  * Checks a set and leaves out what cannot be decoded; classes keep their labels, even when nothing is left of them.
  *
  * @throws UserError that lists the bad files unless `skipBad` is set; also when too little is left of the set, or when
  * the cache would not fit into memory
  */
-export async function usableImages(
+export const usableImages = async (
   set: ImageSet,
   loader: ImageLoader,
   { skipBad, onProgress }: CheckOptions,
-): Promise<{ set: ImageSet; skipped: BadImage[] }> {
-  const skipped = await checkImages(set, loader, onProgress);
+): Promise<Usable> => withoutBad(set, await checkImages(set, loader, onProgress), skipBad);
+
+/** @param skipped what a check has found @throws as `usableImages` */
+export function withoutBad(set: ImageSet, skipped: BadImage[], skipBad: boolean): Usable {
   if (skipped.length === 0) return { set, skipped };
   if (!skipBad) {
     const advice = set.pack

@@ -1,36 +1,31 @@
-/** Images embedded by all ranks of a training, each its share. */
+/** Images embedded by all ranks, each its share. */
+import type { AmongRanks } from '../compute/ranks.js';
 import type { ComputeThread } from '../compute/thread.js';
-import type { EmbedJob } from './embed.js';
-import { embedOn, NotFiniteError } from './embed.js';
+import { shareOf } from './check-among-ranks.js';
+import type { EmbedJob } from './embed-on.js';
+import { embedOn, NotFiniteError } from './embed-on.js';
 import type { SearchHooks } from './neighbors.js';
 
-/** A process among others that make the same calls. */
-export interface AmongRanks {
-  rank: number;
-  size: number;
-  /** What all ranks give, in their order; arrays of one length. */
-  gather(mine: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>;
-}
-
 /**
- * As `embedOn`, with the same batches, so that the embeddings are those of one process. It can't be aborted: the others would wait.
+ * As `embedOn`, with the same batches, so that the embeddings are those of one process. Without a signal where ranks are to go on: one that
+ * is aborted leaves the others waiting, until it ends.
  *
  * @returns those of all ranks, on each of them
  */
 export async function embedAmongRanks(
   thread: ComputeThread,
-  job: EmbedJob,
-  { onProgress }: Pick<SearchHooks, 'onProgress'>,
+  job: Omit<EmbedJob, 'features'>,
+  { onProgress, signal }: SearchHooks,
   { rank, size, gather }: AmongRanks,
 ): Promise<Float32Array> {
   const { paths, batchSize } = job;
   const { embedDim } = job.network;
-  const share = Math.ceil(paths.length / batchSize / size) * batchSize;
-  const own = paths.slice(rank * share, (rank + 1) * share);
+  const [, share] = shareOf(paths.length, batchSize, 0, size);
+  const own = paths.slice(...shareOf(paths.length, batchSize, rank, size));
   const mine = new Float32Array(share * embedDim);
   try {
     const progress = (done: number) => onProgress?.(Math.min(done * size, paths.length), paths.length);
-    mine.set(await embedOn(thread, { ...job, paths: own }, { onProgress: progress }));
+    mine.set(await embedOn(thread, { ...job, paths: own }, { onProgress: progress, signal }));
   } catch (error) {
     // Told by all ranks at once.
     if (!(error instanceof NotFiniteError)) throw error;

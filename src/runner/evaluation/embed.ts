@@ -1,9 +1,11 @@
 /** Images -> embeddings, with a checkpoint's network and running statistics. */
 import path from 'node:path';
-import type { NetworkOptions } from '../../graph/options.js';
 import type { Squares } from '../../graph/preprocessing.js';
+import { joinRanks } from '../compute/ranks.js';
 import { ComputeThread } from '../compute/thread.js';
-import { checkImages } from '../data/check.js';
+import { checkAmongRanks } from './check-among-ranks.js';
+import { embedAmongRanks } from './embed-among-ranks.js';
+import { embedOn } from './embed-on.js';
 import { listSome } from '../base/list-some.js';
 import type { BadImage } from '../data/loader.js';
 import { ImageLoader } from '../data/loader.js';
@@ -31,70 +33,6 @@ export function squaresOf(
   return squares;
 }
 
-/** Images a run of the network. */
-export const defaultEvalBatch = embedDefaults.batchSize;
-
-/** The network has numbers that are not finite. */
-export class NotFiniteError extends UserError {
-  constructor(message = 'the network gives embeddings that are not finite: its training has diverged.') {
-    super(message);
-  }
-}
-
-export interface EmbedJob {
-  network: NetworkOptions;
-  loader: ImageLoader;
-  /** Image files. */
-  paths: readonly string[];
-  /** Images a run. */
-  batchSize: number;
-  /** Gets what the last linear layer takes, [paths, featDim], where that is wanted too. */
-  features?: Float32Array;
-}
-
-/**
- * Embeds images with the `params` and `buffers` that the thread holds; the next images are decoded meanwhile.
- *
- * @returns [paths, embedDim], L2-normalized
- * @throws BadImageError for a file that can't be decoded; NotFiniteError; the signal's reason when it is aborted
- */
-export async function embedOn(
-  thread: ComputeThread,
-  { network, loader, paths, batchSize, features }: EmbedJob,
-  { onProgress, signal }: SearchHooks = {},
-): Promise<Float32Array> {
-  const { imageSize, embedDim } = network;
-  const embeddings = new Float32Array(paths.length * embedDim);
-  const decode = (first: number) => {
-    const images = loader.decode(paths.slice(first, first + batchSize));
-    // Reported when its turn comes.
-    images.catch(() => undefined);
-    return images;
-  };
-  const graph = features ? 'features_model' : 'eval_model';
-  await thread.open(graph, network);
-  try {
-    let next = decode(0);
-    for (let first = 0; first < paths.length; first += batchSize) {
-      signal?.throwIfAborted();
-      const data = await next;
-      const count = Math.min(batchSize, paths.length - first);
-      if (first + count < paths.length) next = decode(first + count);
-      const images = { data, dims: [count, imageSize, imageSize, 3] };
-      const { outputs } = await thread.run(graph, { images }, [data.buffer]);
-      embeddings.set(outputs['embeddings']!.data, first * embedDim);
-      features?.set(outputs['features']!.data, first * network.featDim);
-      onProgress?.(first + count, paths.length);
-    }
-  } finally {
-    await thread.release(graph);
-  }
-  if (!embeddings.every(Number.isFinite)) {
-    throw new NotFiniteError();
-  }
-  return embeddings;
-}
-
 /** Gives a thread the parameters and running statistics of a network. */
 export function holdNetwork(thread: ComputeThread, { params, buffers }: TrainedNetwork): Promise<void> {
   return thread.hold({
@@ -117,6 +55,10 @@ export interface EmbedOptions extends Partial<DeviceOptions> {
   workers?: number;
   /** Leaves bad images out instead of throwing. Default: false. */
   skipBad?: boolean;
+  /** Processes among which the images are divided; they have been started by mpirun, and make the same call. Default: this one alone. */
+  ranks?: number;
+  /** Seconds after which a rank that is not heard of ends the others. Default: five minutes of them. */
+  rankTimeout?: number;
 }
 
 /** What images were embedded as. */
@@ -170,8 +112,10 @@ export async function embedWith(
   const loader = new ImageLoader({ ...squaresOf(trained, options), workers, cache: 'none' });
   const thread = new ComputeThread(options, trained.modules);
   try {
+    const ranks = await joinRanks(thread, options);
     await holdNetwork(thread, trained);
-    const skipped = await checkImages(unlabelled(imagePaths), loader, hooks.onCheck);
+    const check = { onProgress: hooks.onCheck, batchSize };
+    const skipped = await checkAmongRanks(unlabelled(imagePaths), loader, ranks, check);
     if (skipped.length > 0 && !skipBad) {
       throw new UserError(
         `${skipped.length} of ${imagePaths.length} images cannot be read:\n` +
@@ -182,7 +126,11 @@ export async function embedWith(
     const bad = new Set(skipped.map((image) => image.path));
     const paths = imagePaths.filter((image) => !bad.has(image));
     const features = options.features ? new Float32Array(paths.length * network.featDim) : undefined;
-    const embeddings = await embedOn(thread, { network, loader, paths, batchSize, features }, hooks);
+    const job = { network, loader, paths, batchSize };
+    const embeddings = ranks.among
+      ? await embedAmongRanks(thread, job, hooks, ranks.among)
+      : await embedOn(thread, { ...job, features }, hooks);
+    await ranks.leave();
     return { embeddings, dim: network.embedDim, paths, skipped, features };
   } finally {
     await Promise.all([thread.close(), loader.close()]);

@@ -1,17 +1,20 @@
 /** Recall@k of a network on the images of a split, and what else is measured of it. */
 import type { NetworkOptions } from '../../graph/options.js';
+import type { AmongRanks } from '../compute/ranks.js';
+import { joinRanks } from '../compute/ranks.js';
 import { ComputeThread } from '../compute/thread.js';
-import { usableImages } from '../data/check.js';
+import { withoutBad } from '../data/check.js';
 import { parseValSplit } from '../base/val-split.js';
 import type { ImageSet, Split } from '../data/folder.js';
 import type { BadImage } from '../data/loader.js';
 import type { PassedOver } from '../data/passed-over.js';
 import { ImageLoader } from '../data/loader.js';
 import { openData } from '../data-sets/open-data.js';
+import { checkAmongRanks } from './check-among-ranks.js';
 import type { EmbedOptions } from './embed.js';
-import type { AmongRanks } from './embed-among-ranks.js';
 import { embedAmongRanks } from './embed-among-ranks.js';
-import { defaultEvalBatch, embedOn, holdNetwork, squaresOf } from './embed.js';
+import { holdNetwork, squaresOf } from './embed.js';
+import { defaultEvalBatch, embedOn } from './embed-on.js';
 import type { EmbeddingMetrics, MeasureStage } from './measure.js';
 import { measureEmbeddings } from './measure.js';
 import { loadModules } from '../modules/load.js';
@@ -88,10 +91,10 @@ export async function evaluateOn(
   const sets = searchSets(set);
   const counts = countSearch(labels, sets);
   if (choice === 'recall') {
-    const scores = await scoreQueries(thread, rows, labels, { sets, ks }, stage('search'));
+    const scores = await scoreQueries(thread, rows, labels, { sets, ks, among }, stage('search'));
     return { recall: scores.recall(), ...counts };
   }
-  const { scores, metrics } = await measureEmbeddings(thread, rows, labels, { sets, ks }, { onProgress, signal });
+  const { scores, metrics } = await measureEmbeddings(thread, rows, labels, { sets, ks, among }, { onProgress, signal });
   return { recall: scores.recall(), metrics, ...counts };
 }
 
@@ -156,16 +159,17 @@ export async function evaluate(options: EvaluateOptions, hooks: EvalHooks = {}):
   const loader = new ImageLoader({ ...squaresOf(trained, given), workers, cache: 'none', pack: listed.pack });
   const thread = new ComputeThread(given, trained.modules);
   try {
+    const ranks = await joinRanks(thread, given);
     await holdNetwork(thread, trained);
-    const { set, skipped } = await usableImages(listed, loader, {
-      skipBad,
-      onProgress: (done, total) => {
-        hooks.signal?.throwIfAborted();
-        hooks.onProgress?.('check', done, total);
-      },
-    });
+    const onProgress = (done: number, total: number) => {
+      hooks.signal?.throwIfAborted();
+      hooks.onProgress?.('check', done, total);
+    };
+    const bad = await checkAmongRanks(listed, loader, ranks, { onProgress, batchSize });
+    const { set, skipped } = withoutBad(listed, bad, skipBad);
     const started = performance.now();
-    const measured = await evaluateOn(thread, network, set, loader, hooks, { ks, metrics, batchSize });
+    const measured = await evaluateOn(thread, network, set, loader, hooks, { ks, metrics, batchSize, among: ranks.among });
+    await ranks.leave();
     const seconds = (performance.now() - started) / 1000;
     const classes = new Set(set.images.map(({ label }) => label)).size;
     const notes = [otherSplitNote(valSplit, trained.valSplit, split)].filter((note) => note !== undefined);

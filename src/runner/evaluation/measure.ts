@@ -6,6 +6,7 @@ import { rowsAt } from './embedded.js';
 import type { ClusteringMetrics } from './mutual-information.js';
 import { compareClusters } from './mutual-information.js';
 import type { SearchHooks } from './neighbors.js';
+import type { ScoreOptions } from './recall.js';
 import { scoreQueries } from './recall.js';
 import type { QueryScores, RetrievalMetrics } from './retrieval-metrics.js';
 import type { SearchSets } from '../data/search-sets.js';
@@ -53,14 +54,14 @@ export async function measureEmbeddings(
   thread: ComputeThread,
   rows: Rows,
   labels: Int32Array,
-  { sets, ks }: { sets: SearchSets; ks: readonly number[] },
+  { sets, ks, among }: Pick<ScoreOptions, 'sets' | 'ks' | 'among'>,
   { onProgress, signal }: MeasureHooks = {},
 ): Promise<{ scores: QueryScores; metrics: EmbeddingMetrics }> {
   const stage = (name: MeasureStage) => ({
     signal,
     onProgress: (done: number, total: number) => onProgress?.(name, done, total),
   });
-  const scores = await scoreQueries(thread, rows, labels, { sets, ks, all: true }, stage('search'));
+  const scores = await scoreQueries(thread, rows, labels, { sets, ks, among, all: true }, stage('search'));
   const found = scores.metrics();
   return {
     scores,

@@ -1,4 +1,5 @@
 /** Nearest neighbors of embeddings, computed in chunks on a thread's device. */
+import type { AmongRanks } from '../compute/ranks.js';
 import type { ComputeThread } from '../compute/thread.js';
 import type { Rows } from './embedded.js';
 import { requireEmbeddings, rowsAt } from './embedded.js';
@@ -17,6 +18,8 @@ const distancesPerRun = 2 ** 22;
 export const rowsPerRun = (others: number): number =>
   Math.max(1, Math.min(2 ** 15, Math.floor(distancesPerRun / others)));
 
+type Found = Int32Array | Uint8Array;
+
 interface Search {
   graph: 'retrieval' | 'relevance';
   output: 'indices' | 'hits';
@@ -25,15 +28,25 @@ interface Search {
   sets: SearchSets;
   /** Neighbors of each query. */
   k: number;
+  /** Where several processes search as one: each makes every so many runs, and all get what comes of them. */
+  among?: AmongRanks;
+}
+
+/** What all ranks have found in their runs, in their order, of `length` numbers each. */
+async function shared(found: Uint8Array, length: number, { size, gather }: AmongRanks): Promise<Uint8Array[]> {
+  const mine = new Float32Array(length);
+  mine.set(found);
+  const all = Uint8Array.from(await gather(mine));
+  return Array.from({ length: size }, (_, rank) => all.subarray(rank * length, (rank + 1) * length));
 }
 
 /** Runs a graph of neighbors chunk by chunk. @param onChunk gets the output [rows, k] of the queries from `first` on */
 async function search(
   thread: ComputeThread,
   rows: Rows,
-  { graph, output, labels, sets, k }: Search,
+  { graph, output, labels, sets, k, among }: Search,
   { onProgress, signal }: SearchHooks,
-  onChunk: (first: number, values: Int32Array | Uint8Array) => void,
+  onChunk: (first: number, values: Found) => void,
 ): Promise<void> {
   const { dim } = rows;
   const { queries, gallery } = sets;
@@ -45,17 +58,26 @@ async function search(
     ...(labels && { gallery_labels: { data: labelsOf(gallery), dims: [gallery.length] } }),
   });
   const step = rowsPerRun(gallery.length);
+  const find = async (asked: Int32Array): Promise<Found> => {
+    const { outputs } = await thread.run(graph, {
+      queries: { data: new Float64Array(rowsAt(rows, asked)), dims: [asked.length, dim] },
+      query_ids: { data: asked, dims: [asked.length, 1] },
+      ...(labels && { query_labels: { data: labelsOf(asked), dims: [asked.length, 1] } }),
+    });
+    return outputs[output]!.data as Found;
+  };
+  const { rank, size } = among ?? { rank: 0, size: 1 };
   try {
-    for (let first = 0; first < queries.length; first += step) {
+    for (let first = 0; first < queries.length; first += step * size) {
       signal?.throwIfAborted();
-      const asked = queries.slice(first, first + step);
-      const { outputs } = await thread.run(graph, {
-        queries: { data: new Float64Array(rowsAt(rows, asked)), dims: [asked.length, dim] },
-        query_ids: { data: asked, dims: [asked.length, 1] },
-        ...(labels && { query_labels: { data: labelsOf(asked), dims: [asked.length, 1] } }),
-      });
-      onChunk(first, outputs[output]!.data as Int32Array | Uint8Array);
-      onProgress?.(first + asked.length, queries.length);
+      const asked = queries.slice(first + rank * step, first + (rank + 1) * step);
+      const found = asked.length > 0 ? await find(asked) : new Uint8Array(0);
+      const all = among ? await shared(found as Uint8Array, step * k, among) : [found];
+      for (const [i, values] of all.entries()) {
+        const count = Math.min(step, queries.length - first - i * step);
+        if (count > 0) onChunk(first + i * step, values.subarray(0, count * k));
+      }
+      onProgress?.(Math.min(first + step * size, queries.length), queries.length);
     }
   } finally {
     await thread.release(graph);
@@ -100,12 +122,12 @@ export async function rankHits(
   thread: ComputeThread,
   rows: Rows,
   labels: Int32Array,
-  { sets, k }: Pick<Search, 'sets' | 'k'>,
+  { sets, k, among }: Pick<Search, 'sets' | 'k' | 'among'>,
   onHits: (query: number, hits: Uint8Array) => void,
   hooks: SearchHooks = {},
 ): Promise<void> {
   requireEmbeddings(rows, labels);
-  await search(thread, rows, { graph: 'relevance', output: 'hits', labels, sets, k }, hooks, (first, hits) => {
+  await search(thread, rows, { graph: 'relevance', output: 'hits', labels, sets, k, among }, hooks, (first, hits) => {
     for (let at = 0; at < hits.length; at += k) onHits(first + at / k, (hits as Uint8Array).subarray(at, at + k));
   });
 }

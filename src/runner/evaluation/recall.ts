@@ -1,6 +1,7 @@
 /** Recall@k: how often one of an image's k nearest neighbors shows the same class. */
 import { UserError } from '../base/errors.js';
 import { printableJson } from '../base/printable.js';
+import type { AmongRanks } from '../compute/ranks.js';
 import { ComputeThread } from '../compute/thread.js';
 import { defaultKs } from '../options/ks.js';
 import type { DeviceOptions } from '../options/run-options.js';
@@ -22,6 +23,7 @@ export interface ScoreOptions {
   ks: readonly number[];
   /** Whether the metrics beside Recall@k are wanted, which take as many neighbors as the largest class has. */
   all?: boolean;
+  among?: AmongRanks;
 }
 
 /** As `Math.max`, which takes no more values than the stack holds. */
@@ -40,13 +42,13 @@ export async function scoreQueries(
   thread: ComputeThread,
   rows: Rows,
   labels: Int32Array,
-  { sets, ks, all = false }: ScoreOptions,
+  { sets, ks, all = false, among }: ScoreOptions,
   hooks: SearchHooks = {},
 ): Promise<QueryScores> {
   const others = othersOf(labels, sets);
   const scores = new QueryScores(others, ks);
   const k = Math.min(sets.gallery.length, Math.max(largest(ks), all ? largest(others) : 1));
-  await rankHits(thread, rows, labels, { sets, k }, (query, hits) => scores.add(query, hits), hooks);
+  await rankHits(thread, rows, labels, { sets, k, among }, (query, hits) => scores.add(query, hits), hooks);
   return scores;
 }
 

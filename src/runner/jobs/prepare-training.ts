@@ -19,8 +19,8 @@ import { ownDefaults, recordedOptions } from './recorded-options.js';
 import { recordedRunOptions } from './recorded-run.js';
 import type { ResumedFrom } from './resumed-from.js';
 import { AUTO, resumedFrom } from './resumed-from.js';
-import type { Place } from '../ranks/place.js';
 import { placeOfProcess } from '../ranks/place.js';
+import { requireRanks, threadsOfRank } from '../ranks/wanted.js';
 import { requireRecordedData } from '../reproduce/data-place.js';
 
 export interface PreparedTraining {
@@ -47,26 +47,16 @@ function requireOneEach(given: TrainOptions, { definitions }: LoadedModules): vo
   }
 }
 
-/** How many there are: never of the run that goes on, which may have had other ones. @throws UserError when that is not what is wanted */
-function requireRanks(wanted: number | undefined, place: Place | undefined): number | undefined {
-  const found = place?.size ?? 1;
-  if (wanted !== undefined && wanted !== found) {
-    const start = `dws train --ranks ${wanted}, or mpirun -n ${wanted} dws train, starts as many`;
-    throw new UserError(
-      `--ranks ${wanted}, and there ${found === 1 ? 'is 1 process' : `are ${found} processes`}: ${start}.`,
-    );
-  }
-  return found > 1 ? found : undefined;
-}
-
 /** Options that are not given: a checkpoint's, then the defaults, then what follows from others. */
 function complete(given: TrainOptions, recorded: Partial<RunOptions>, modules: LoadedModules) {
   const { definitions } = modules;
   const { dataPath, ...rest } = given;
   const place = placeOfProcess(process.env, 'NCCL');
-  const shared = place ? { threads: Math.max(1, Math.floor(runDefaults.threads / place.localSize)) } : {};
-  const byDefault = { ...runDefaults, ...shared, ...recorded } as typeof runDefaults;
-  const chosen = { ...withDefaults('train', rest, byDefault), ranks: requireRanks(given.ranks, place) };
+  const threads = threadsOfRank(runDefaults.threads, place);
+  const byDefault = { ...runDefaults, threads, ...recorded } as typeof runDefaults;
+  // Never of the run that goes on, which may have had other ones.
+  const ranks = requireRanks(given.ranks, place, 'dws train');
+  const chosen = { ...withDefaults('train', rest, byDefault), ranks };
   const defaults = ownDefaults(definitions);
   placeOfProcess(process.env, chosen.device === 'cuda' ? 'NCCL' : 'MPI');
   const own = ownNames.flatMap((name) => {

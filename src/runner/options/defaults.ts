@@ -101,7 +101,10 @@ export const designedImageSize = (model: string): number =>
 /** Of running a checkpoint's network. */
 const inference = { ...device, ...imageReading, batchSize: 64, modules: undefined };
 
-export const embedDefaults = { ...inference, resize: undefined, resizeTo: undefined };
+export const embedDefaults = {
+  ...inference,
+  ...{ resize: undefined, resizeTo: undefined, ranks: undefined, rankTimeout: undefined },
+};
 
 export const evaluateDefaults = {
   ...embedDefaults,

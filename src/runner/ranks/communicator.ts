@@ -1,5 +1,7 @@
 /** How the processes of one training, its ranks, speak with each other. */
 
+import type { Work } from './work.js';
+
 /** Float32 numbers in a GPU's memory. */
 export interface DeviceVector {
   address: bigint;
@@ -10,7 +12,7 @@ export interface DeviceVector {
  * Every rank makes the same calls in the same order, with arrays of the same lengths; what is called while another call runs waits for it.
  * An array belongs to the call until its promise is settled, and after one that has failed, to nobody: it may still be written into.
  *
- * A call rejects with a UserError that names rank and host when another rank is gone, or does not come to the call in time. Nothing can be
+ * A call rejects with a UserError that names rank and host when another rank is gone, or does not come to the call while nothing of its `work` moves for too long. Nothing can be
  * said to the others then: the process ends by itself, or is ended. A rank that fails ends without `close`; the others are told.
  */
 export interface Communicator {
@@ -18,6 +20,8 @@ export interface Communicator {
   readonly size: number;
   /** What they speak by, for people. */
   readonly by: string;
+  /** Of this rank; it moves by whatever is done between calls. */
+  readonly work: Work;
   /** What all ranks give, in rank order, into `all` (size * mine.length). */
   allGather(mine: Float32Array, all: Float32Array): Promise<void>;
   /** The sum over all ranks, in place: the same bits on every rank, in every run of as many ranks, and whatever they speak by. */

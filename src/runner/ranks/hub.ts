@@ -51,7 +51,8 @@ export class Hub implements Watched {
 
   tick(): void {
     if (this.closing) return;
-    this.toAll({ say: 'beat', calls: Array.from(this.start.calls) });
+    const { calls, work } = this.start;
+    this.toAll({ say: 'beat', calls: Array.from(calls), work: Array.from(work) });
     for (const [rank, { silence, left, host }] of this.spokes) {
       if (left || !silence.tick()) continue;
       const { timeoutSeconds } = this.start;
@@ -114,8 +115,10 @@ export class Hub implements Watched {
   private take(rank: number, message: FromSpoke): void {
     const spoke = this.spokes.get(rank)!;
     spoke.silence.heard();
-    if (message.say === 'beat') Atomics.store(this.start.calls, rank, message.calls);
-    else if (message.say === 'bye') spoke.left = true;
+    if (message.say === 'beat') {
+      Atomics.store(this.start.calls, rank, message.calls);
+      Atomics.store(this.start.work, rank, message.work);
+    } else if (message.say === 'bye') spoke.left = true;
     else if (message.say === 'failed') this.fail(message.why);
   }
 

@@ -5,6 +5,7 @@ import type { Communicator } from './communicator.js';
 import type { Mpi } from './library.js';
 import { sumRanks } from './rank-sums.js';
 import type { Watch } from './watch.js';
+import type { Work } from './work.js';
 
 export interface Limits {
   /** Elements that one call of MPI moves: it counts in 32 bits, and some of them count bytes so. */
@@ -30,6 +31,10 @@ export class MpiCommunicator implements Communicator {
     private readonly limits: Limits = usual,
   ) {
     this.calls = new Calls(watch);
+  }
+
+  get work(): Work {
+    return this.watch.ownWork;
   }
 
   get by(): string {

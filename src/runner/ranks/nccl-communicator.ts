@@ -12,6 +12,7 @@ import type { Communicator, DeviceVector } from './communicator.js';
 import type { CudaRuntime } from './cuda-runtime.js';
 import type { Comm, Nccl } from './nccl-library.js';
 import type { Watch } from './watch.js';
+import type { Work } from './work.js';
 
 /** On the GPU, by what computes there. */
 export interface RankSums {
@@ -69,6 +70,10 @@ export class NcclCommunicator implements Communicator {
     this.piece = Math.max(size, Math.floor(piece / size)) * size;
     this.passing = device.runtime.allocate(this.piece * float);
     this.parts = device.runtime.allocate(this.piece * float);
+  }
+
+  get work(): Work {
+    return this.watch.ownWork;
   }
 
   /** @param id of rank 0 */

@@ -2,6 +2,8 @@
 import os from 'node:os';
 import { UserError } from '../base/errors.js';
 import type { Communicator } from './communicator.js';
+import type { Gather } from './exchange.js';
+import { exchange } from './exchange.js';
 import type { Nccl } from './nccl-library.js';
 import { loadNccl } from './nccl-library.js';
 import type { RankDevice } from './nccl-communicator.js';
@@ -67,20 +69,13 @@ async function release({ device }: Found): Promise<void> {
   await device?.sums.release();
 }
 
-/** What each rank says, on all of them. */
-async function exchange(talk: Communicator, text: string): Promise<string[]> {
-  const bytes = new TextEncoder().encode(text);
-  const lengths = new Float32Array(talk.size);
-  await talk.allGather(Float32Array.of(bytes.length), lengths);
-  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
-  const mine = new Float32Array(longest);
-  mine.set(bytes);
-  const all = new Float32Array(longest * talk.size);
-  await talk.allGather(mine, all);
-  return Array.from(lengths, (length, rank) =>
-    new TextDecoder().decode(Uint8Array.from(all.subarray(rank * longest, rank * longest + length))),
-  );
-}
+const gatherBy =
+  (talk: Communicator): Gather =>
+  async (mine) => {
+    const all = new Float32Array(mine.length * talk.size);
+    await talk.allGather(mine, all);
+    return all;
+  };
 
 /** @param options.after what ends when NCCL does */
 async function openNccl(
@@ -104,7 +99,7 @@ async function openBesideMpi(options: OpenOptions): Promise<Opened> {
     ...offerOf(found, wish),
     ...(rank === 0 && found.nccl && { id: [...found.nccl.uniqueId()] }),
   };
-  const hellos = (await exchange(talk, JSON.stringify(own))).map((text) => JSON.parse(text) as Hello);
+  const hellos = (await exchange(gatherBy(talk), JSON.stringify(own))).map((text) => JSON.parse(text) as Hello);
   const choice = chooseWay(hellos);
   if (choice.by === 'mpi') {
     await release(found);

@@ -12,7 +12,7 @@ const moving = 0.02;
 const longestGap = 1000;
 
 /** Of the timeout: the watch, which knows more of a rank that is stopped, is to speak first. */
-const patience = 1.25;
+const patience = 1.15;
 
 export interface Call {
   what: string;
@@ -25,20 +25,28 @@ function tooLong({ what, number }: Call, watch: Watch): string {
   if (!missing)
     return `${waited} for the ranks to meet; look at those that say nothing, and at the network between the machines`;
   return missing.length > 0
-    ? `${waited} for ${missing.join(', ')}, which did not come to it: it computes something else for longer, or hangs`
+    ? `${waited} for ${missing.join(', ')}, which did not come to it and has done nothing else in that time: it hangs, or does one thing that takes longer (--rank-timeout)`
     : `${waited}: all ranks have come to it, but their data has not; look at the network between the machines`;
 }
 
-/** @param isDone a look, which may move data itself @throws UserError when another rank is gone, or the wait is too long */
+/**
+ * As long as those that are waited for move, it is no failure to wait: the watch tells of those that are gone.
+ *
+ * @param isDone a look, which may move data itself
+ * @throws UserError when another rank is gone, or nothing has moved for too long
+ */
 export async function untilDone(isDone: () => boolean, watch: Watch, call: Call): Promise<void> {
   let last = performance.now();
   let [waited, idle] = [0, 0];
+  let moved = watch.moves(call.number);
   for (;;) {
     const begin = performance.now();
     const done = isDone();
     const now = performance.now();
     if (done) return;
-    waited += Math.min(now - last, longestGap);
+    const moves = watch.moves(call.number);
+    waited = moves === moved ? waited + Math.min(now - last, longestGap) : 0;
+    moved = moves;
     idle = now - begin > moving ? 0 : idle + now - last;
     last = now;
     if (watch.gone !== undefined) throw new UserError(watch.gone);

@@ -22,8 +22,8 @@ export class Spoke implements Watched {
 
   tick(): void {
     if (this.closing) return;
-    const { calls, rank, timeoutSeconds, host } = this.start;
-    if (this.hub) send(this.hub, { say: 'beat', calls: Atomics.load(calls, rank) });
+    const { calls, work, rank, timeoutSeconds, host } = this.start;
+    if (this.hub) send(this.hub, { say: 'beat', calls: Atomics.load(calls, rank), work: Atomics.load(work, rank) });
     if (!this.silence.tick()) return;
     const { addresses, port } = this.meeting;
     const why = this.hub
@@ -60,7 +60,7 @@ export class Spoke implements Watched {
     else if (message.say === 'all') {
       this.hubName = `rank 0 on ${message.hosts[0]}`;
       this.events.all(message.hosts);
-    } else if (message.say === 'beat') this.note(message.calls);
+    } else if (message.say === 'beat') this.note(message);
     else if (message.say === 'gone') this.events.gone(message.why);
     else this.closing = true;
   }
@@ -71,9 +71,10 @@ export class Spoke implements Watched {
     this.trying.clear();
   }
 
-  /** All ranks' calls but its own, which its thread knows better. */
-  private note(calls: readonly number[]): void {
-    calls.forEach((number, rank) => rank !== this.start.rank && Atomics.store(this.start.calls, rank, number));
+  /** Of all ranks but this one, whose threads know better. */
+  private note(beat: { calls: readonly number[]; work: readonly number[] }): void {
+    for (const what of ['calls', 'work'] as const)
+      beat[what].forEach((number, rank) => rank !== this.start.rank && Atomics.store(this.start[what], rank, number));
   }
 
   private lost(socket: Socket): void {

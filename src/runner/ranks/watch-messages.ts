@@ -16,8 +16,8 @@ export const nameOf = ({ rank, host }: Named): string => `rank ${rank} on ${host
 /** From a rank to rank 0. */
 export type FromSpoke =
   | ({ say: 'hello'; token: string } & Named)
-  /** Said in every beat: the number of the call that it is in, or was in last. */
-  | { say: 'beat'; calls: number }
+  /** Said in every beat: the number of the call that it is in, or was in last, and what it has done. */
+  | { say: 'beat'; calls: number; work: number }
   | { say: 'failed'; why: string }
   | { say: 'bye' };
 
@@ -25,7 +25,7 @@ export type FromSpoke =
 export type FromHub =
   | { say: 'welcome' }
   | { say: 'all'; hosts: string[] }
-  | { say: 'beat'; calls: number[] }
+  | { say: 'beat'; calls: number[]; work: number[] }
   | { say: 'gone'; why: string }
   | { say: 'bye' };
 
@@ -43,6 +43,8 @@ export interface WatchStart {
   timeoutSeconds: number;
   /** Of all ranks' calls, the place of each its rank: written by the thread that trains, and of the others by the watcher. */
   calls: Int32Array<SharedArrayBuffer>;
+  /** Likewise, what they have done: a number that moves while a rank works, in a call or not. */
+  work: Int32Array<SharedArrayBuffer>;
   /** The process that has started them with `launchRanks`, which mpirun outlives when it is killed. */
   launcher: number | undefined;
   /** Whether all ranks are on this machine. */

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { UserError } from '../base/errors.js';
 import { workerFile } from '../base/worker-file.js';
 import type { Place } from './place.js';
+import type { Work } from './work.js';
 import type { FromWatcher, Meeting, ToWatcher, WatchStart } from './watch-messages.js';
 import { launcherVariable, nameOf } from './watch-messages.js';
 
@@ -12,6 +13,7 @@ type Told = { [Tell in FromWatcher['tell']]?: Extract<FromWatcher, { tell: Tell 
 export class Watch {
   private readonly worker: Worker;
   private readonly calls: Int32Array<SharedArrayBuffer>;
+  private readonly work: Int32Array<SharedArrayBuffer>;
   private readonly told: Told = {};
   private readonly waiting: (() => void)[] = [];
   private ended: string | undefined;
@@ -22,11 +24,13 @@ export class Watch {
     readonly timeoutSeconds: number,
   ) {
     const { rank, size, localSize } = place;
-    this.calls = new Int32Array(new SharedArrayBuffer(size * Int32Array.BYTES_PER_ELEMENT));
+    const numbers = () => new Int32Array(new SharedArrayBuffer(size * Int32Array.BYTES_PER_ELEMENT));
+    [this.calls, this.work] = [numbers(), numbers()];
     const host = os.hostname();
     const launcher = Number(process.env[launcherVariable]) || undefined;
     const local = localSize === size;
-    const workerData: WatchStart = { rank, size, host, timeoutSeconds, calls: this.calls, launcher, local };
+    const { calls, work } = this;
+    const workerData: WatchStart = { rank, size, host, timeoutSeconds, calls, work, launcher, local };
     this.worker = new Worker(workerFile('ranks/watcher'), { workerData });
     this.worker.on('message', (message: FromWatcher) => {
       Object.assign(this.told, { [message.tell]: message });
@@ -74,6 +78,18 @@ export class Watch {
   missing(call: number): string[] | undefined {
     const hosts = this.told.all?.hosts;
     return hosts?.flatMap((host, rank) => (this.calls[rank]! < call ? [nameOf({ rank, host })] : []));
+  }
+
+  /** What this rank has done: whoever works for it adds to it, in any thread, so that the others go on waiting. */
+  get ownWork(): Work {
+    return this.work.subarray(this.place.rank, this.place.rank + 1);
+  }
+
+  /** A number that moves while ranks that have not come to a call work, or come to it. */
+  moves(call: number): number {
+    let sum = 0;
+    for (const [rank, calls] of this.calls.entries()) if (calls < call) sum += 1 + calls + this.work[rank]!;
+    return sum;
   }
 
   /** Tells the others that this rank can't go on. */

@@ -4,7 +4,7 @@ import { planBatches } from '../data/batches.js';
 import { checkImages } from '../data/check.js';
 import type { ImageSet } from '../data/folder.js';
 import { ImageLoader } from '../data/loader.js';
-import { defaultEvalBatch, embedOn } from '../evaluation/embed.js';
+import { defaultEvalBatch, embedOn } from '../evaluation/embed-on.js';
 import { defaultSampling } from '../../graph/parts/parts.js';
 import { UserError } from '../base/errors.js';
 import { recordedModules } from '../checkpoints/own-parts.js';

@@ -4,7 +4,7 @@ import { usableImages } from '../data/check.js';
 import type { ImageSet } from '../data/folder.js';
 import { keepImages } from '../data/folder.js';
 import { ImageLoader } from '../data/loader.js';
-import { defaultEvalBatch, embedOn } from '../evaluation/embed.js';
+import { defaultEvalBatch, embedOn } from '../evaluation/embed-on.js';
 import { mapEmbeddings } from '../shipping/gallery-map.js';
 import type { SearchHooks } from '../evaluation/neighbors.js';
 import type { Sheets } from '../shipping/gallery-thumbs.js';

@@ -4,7 +4,7 @@ import { recordedModules } from '../checkpoints/own-parts.js';
 import type { ImageSet } from '../data/folder.js';
 import { ImageLoader } from '../data/loader.js';
 import { searchSets } from '../data/search-sets.js';
-import { defaultEvalBatch, embedOn } from '../evaluation/embed.js';
+import { defaultEvalBatch, embedOn } from '../evaluation/embed-on.js';
 import type { EmbeddingMetrics } from '../evaluation/measure.js';
 import { measureEmbeddings } from '../evaluation/measure.js';
 import type { Recall } from '../evaluation/retrieval-metrics.js';

@@ -22,7 +22,7 @@ import { requirePaths } from '../base/require-paths.js';
 export type GalleryStage = 'check' | 'embed' | 'thumbs' | 'map';
 
 /** How a gallery is made; nothing has to be given. */
-export interface GalleryOptions extends Omit<EmbedOptions, 'resize' | 'resizeTo'> {
+export interface GalleryOptions extends Omit<EmbedOptions, 'resize' | 'resizeTo' | 'ranks' | 'rankTimeout'> {
   /** How embeddings are stored. Default: float32. */
   dtype?: GalleryDtype;
   /** Width and height of the small images, in pixels: at most 512. Default: 64. */

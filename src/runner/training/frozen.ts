@@ -3,7 +3,7 @@ import type { NetworkOptions } from '../../graph/options.js';
 import type { ComputeThread } from '../compute/thread.js';
 import type { ImageLoader } from '../data/loader.js';
 import type { ImageSource } from '../data/prefetch.js';
-import { defaultEvalBatch, NotFiniteError } from '../evaluation/embed.js';
+import { defaultEvalBatch, NotFiniteError } from '../evaluation/embed-on.js';
 
 export interface FeatureJob {
   network: NetworkOptions;

@@ -19,6 +19,7 @@ import { requireModules } from '../checkpoints/own-parts.js';
 import { blueprintOf, requireSameBlueprint } from '../modules/blueprint.js';
 import { isOnnxPath, partKinds } from '../modules/kinds.js';
 import { rateKey, requireSameNames } from '../modules/loss-rates.js';
+import { checkSplits } from './check-splits.js';
 import { noneLeftOut } from './left-out.js';
 import type { StepShapes } from './loop-run.js';
 import { ComputeThread } from '../compute/thread.js';
@@ -26,7 +27,6 @@ import type { BatchPlan } from '../data/batches.js';
 import { planBatches, smallClassesOf } from '../data/batches.js';
 import { missingFolders, removeEmpty } from '../base/files.js';
 import type { UsedImages } from '../data/check.js';
-import { usableImages, usedImages } from '../data/check.js';
 import type { ImageSet } from '../data/folder.js';
 import { nameOfSet } from '../data/folder.js';
 import { listSome } from '../base/list-some.js';
@@ -39,8 +39,9 @@ import { passedOverNote } from '../data/passed-over.js';
 import { UserError } from '../base/errors.js';
 import { requireStatistics } from '../options/network.js';
 import { MetricsWriter } from './metrics-file.js';
-import type { Ranks } from './ranks.js';
-import { joinRanks, shareOfBatch } from './ranks.js';
+import type { Ranks } from '../compute/ranks.js';
+import { joinRanks } from '../compute/ranks.js';
+import { shareOfBatch } from './share-of-batch.js';
 import { requireProvider } from '../compute/session.js';
 import { holdPretrained, obtainPretrained, recordedWeights, resumedPretrained } from './initial-weights.js';
 import { changedOptions, otherImages, recordedOptions } from './resume.js';
@@ -167,34 +168,6 @@ async function requireSameEachTime(
     requireSameBlueprint(first, again, facts, training, definitions);
 }
 
-/** Checks the images of both splits, train first. */
-export async function checkSplits(
-  splits: { train: ImageSet; val: ImageSet },
-  loader: ImageLoader,
-  skipBad: boolean,
-  { onEvent, signal }: RunHooks,
-): Promise<Pick<TrainSetup, 'train' | 'val' | 'used'>> {
-  const check = async (split: 'train' | 'val') => {
-    const onProgress = (done: number, total: number) => {
-      signal.throwIfAborted();
-      onEvent({ kind: 'check-progress', split, done, total });
-    };
-    return usableImages(splits[split], loader, { skipBad, onProgress });
-  };
-  const train = await check('train');
-  const val = await check('val');
-  const skipped = [...train.skipped, ...val.skipped];
-  if (skipped.length > 0) {
-    const names = listSome(skipped.map(({ path, reason }) => `${path}: ${reason}`));
-    onEvent({
-      kind: 'note',
-      message: `${counted(skipped.length, 'image cannot be read and is', 'images cannot be read and are')} left out:\n${names}`,
-    });
-  }
-  const used = { train: usedImages(train.set, train.skipped.length), val: usedImages(val.set, val.skipped.length) };
-  return { train: train.set, val: val.set, used };
-}
-
 /** Steps of an epoch: as many as are asked for, or as take as many images as there are. */
 export const stepsPerEpochOf = (
   { batchNum }: TrainingPlan['schedule'],
@@ -250,7 +223,7 @@ export function startOf({ startEpoch }: TrainingPlan['schedule'], resumed: Check
  * @throws UserError for data, a checkpoint, a folder or a device that can't be used; the signal's reason when it
  *   is aborted
  */
-export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers: Closers): Promise<TrainSetup> {
+export async function openTraining(plan: TrainingPlan, told: RunHooks, closers: Closers): Promise<TrainSetup> {
   const { data, schedule, output } = plan;
   const { resume, source } = plan.weights;
   const { layout } = plan.network;
@@ -259,10 +232,16 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   if (listed.train.pack) requirePackedSquares(listed.train.pack, plan.images);
   planBatches(listed.train, plan.batches);
   const training = withClasses(plan.graph, listed.train);
-  const note = (message: string) => hooks.onEvent({ kind: 'note', message });
+  const note = (message: string) => told.onEvent({ kind: 'note', message });
   const thread = new ComputeThread(plan.device, plan.modules);
   closers.push(() => thread.close());
   const ranks = await joinRanks(thread, plan.ranks);
+  const onEvent: RunHooks['onEvent'] = (event) => {
+    // What tells that the process is there tells nothing of its work.
+    if (event.kind !== 'heartbeat') ranks.worked();
+    told.onEvent(event);
+  };
+  const hooks = { ...told, onEvent };
   if (ranks.note !== undefined) note(ranks.note);
   const share = shareOfBatch(ranks, training);
   requireStatistics(training, layout, ranks.size);
@@ -307,7 +286,7 @@ export async function openTraining(plan: TrainingPlan, hooks: RunHooks, closers:
   }
   const loader = new ImageLoader({ ...plan.images, pack: listed.train.pack });
   closers.push(() => loader.close());
-  const { train, val, used } = await checkSplits(listed, loader, data.skipBad, hooks);
+  const { train, val, used } = await checkSplits(listed, loader, data.skipBad, hooks, ranks);
   const dropped = plan.batches.smallClasses === 'drop' ? smallClassesOf(train, plan.batches.batchK) : [];
   if (dropped.length > 0)
     note(

@@ -10,7 +10,7 @@ import { prefetchRuns } from '../data/prefetch.js';
 import type { TrainingRun } from '../data/prefetch.js';
 import type { BestCheckpoint, SavedCheckpoint } from './diverged.js';
 import { deadEnd, DivergedError, maxRollbacks, maxSkippedInARow } from './diverged.js';
-import { NotFiniteError } from '../evaluation/embed.js';
+import { NotFiniteError } from '../evaluation/embed-on.js';
 import type { EvalStage } from '../evaluation/evaluate.js';
 import { evaluateOn } from '../evaluation/evaluate.js';
 import { allLeftOut, leftOutText, LeftOutSteps, noneLeftOut } from './left-out.js';
@@ -270,7 +270,8 @@ export class Training {
     const started = performance.now();
     try {
       const hooks = {
-        signal,
+        // Of several, each would end at another moment.
+        signal: this.setup.ranks.size === 1 ? signal : undefined,
         onProgress: (stage: EvalStage, done: number, total: number) =>
           onEvent({ kind: 'eval-progress', stage, done, total }),
         onEmbeddings: (embeddings: Float32Array) => this.hooks.onEmbeddings(step, embeddings),

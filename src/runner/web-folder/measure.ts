@@ -4,7 +4,7 @@ import ort from 'onnxruntime-node';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { WebVariant } from '../../graph/artifacts/web-model.js';
 import type { ImageSet } from '../data/folder.js';
-import { NotFiniteError } from '../evaluation/embed.js';
+import { NotFiniteError } from '../evaluation/embed-on.js';
 import { ComputeThread } from '../compute/thread.js';
 import { searchSets } from '../data/search-sets.js';
 import { openSession } from '../compute/session.js';

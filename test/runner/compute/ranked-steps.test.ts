@@ -26,6 +26,7 @@ function talkOf(told: string[]): Communicator {
   const halve = (values: Float32Array) => values.forEach((value, i) => (values[i] = value / 2));
   const nothing = () => Promise.resolve();
   return {
+    work: new Int32Array(new SharedArrayBuffer(4)),
     ...{ rank: 0, size: 1, by: 'itself', broadcast: nothing, barrier: nothing, close: nothing },
     allGather: async (mine, all) => all.set(mine),
     allReduce: async (values) => {

@@ -14,8 +14,9 @@ class End {
   end!: Watched;
 
   constructor(rank: number, size: number) {
-    const calls = new Int32Array(new SharedArrayBuffer(size * Int32Array.BYTES_PER_ELEMENT));
-    this.start = { rank, size, host: `host-${rank}`, timeoutSeconds: 60, calls, launcher: undefined, local: true };
+    const numbers = () => new Int32Array(new SharedArrayBuffer(size * Int32Array.BYTES_PER_ELEMENT));
+    const [calls, work] = [numbers(), numbers()];
+    this.start = { rank, size, host: `host-${rank}`, timeoutSeconds: 60, calls, work, launcher: undefined, local: true };
   }
 
   readonly events = {
@@ -51,12 +52,15 @@ describe('the watch', () => {
     for (const { hosts } of ends) expect(hosts).toEqual(['host-0', 'host-1', 'host-2', 'host-3']);
   });
 
-  it('tells every rank to which calls the others have come', async () => {
+  it('tells every rank to which calls the others have come, and what they have done', async () => {
     const { ends } = await met(3);
-    ends.forEach(({ start }, rank) => (start.calls[rank] = 10 + rank));
+    ends.forEach(({ start }, rank) => {
+      start.calls[rank] = 10 + rank;
+      start.work[rank] = 7 * rank;
+    });
     await until(() => {
       for (const { end } of ends) end.tick();
-      return ends.every(({ start }) => start.calls.join() === '10,11,12');
+      return ends.every(({ start }) => `${start.calls.join()} ${start.work.join()}` === '10,11,12 0,7,14');
     });
     expect(ends.map(({ gone }) => gone)).toEqual([undefined, undefined, undefined]);
   });

@@ -1,40 +1,52 @@
-/** A training among the ranks that share its batches, each with a copy of the state. */
+/** This process among the ranks that do one thing together. */
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
-import { greatestDivisor } from '../../graph/onnx/types.js';
-import type { TrainingOptions } from '../../graph/options.js';
 import { UserError } from '../base/errors.js';
 import { packageJson } from '../base/package-json.js';
-import type { ComputeThread } from '../compute/thread.js';
-import type { StepBatch } from '../data/batches.js';
-import type { AmongRanks } from '../evaluation/embed-among-ranks.js';
-import type { TrainingPlan } from '../options/plan.js';
+import type { RunOptions } from '../options/run-options.js';
+import type { Gather } from '../ranks/exchange.js';
+import { exchange } from '../ranks/exchange.js';
+import { worked } from '../ranks/work.js';
+import type { ComputeThread } from './thread.js';
+
+/** A process among others that make the same calls. */
+export interface AmongRanks {
+  rank: number;
+  size: number;
+  gather: Gather;
+}
 
 export interface Ranks {
   rank: number;
   size: number;
-  /** What they speak by; undefined for a training by itself. */
+  /** What they speak by; undefined for a process by itself. */
   by?: string;
   /** What there is to know of that, for people. */
   note?: string;
-  /** Undefined for a training by itself. */
+  /** Undefined for a process by itself. */
   among?: AmongRanks;
   /** Whether any rank says so; all ranks ask at once. */
   anyOf(flag: boolean): Promise<boolean>;
   /** @param facts by what errors call them @throws UserError naming the first rank that has others, on every rank */
   requireSame(facts: Readonly<Record<string, unknown>>): Promise<void>;
+  /** What each rank says, on all of them. */
+  exchange(text: string): Promise<string[]>;
+  /** Something is done: the others, who may wait for this rank, see that it works. */
+  worked(): void;
   /** The end that all ranks have come to. */
   leave(): Promise<void>;
 }
 
-/** Seconds: reading all images, or an evaluation, may take one rank that much longer than another. */
+/** Seconds: one thing that a rank does, a graph opened or a checkpoint written, may take that long. */
 const defaultTimeout = 300;
 
-/** A training by itself. */
-const alone: Ranks = {
+/** A process by itself. */
+export const alone: Ranks = {
   ...{ rank: 0, size: 1 },
   anyOf: (flag) => Promise.resolve(flag),
   requireSame: () => Promise.resolve(),
+  exchange: (text) => Promise.resolve([text]),
+  worked: () => undefined,
   leave: () => Promise.resolve(),
 };
 
@@ -65,7 +77,7 @@ function requireSameFacts(names: readonly string[], rows: readonly Float32Array[
     const other = others.findIndex(({ hashes }) => !isSame(hashes, i));
     if (other < 0) continue;
     throw new UserError(
-      `rank ${other + 1} (${others[other]!.host}) has ${name} other than rank 0 (${first!.host}): every rank needs the same. Nothing was trained.`,
+      `rank ${other + 1} (${others[other]!.host}) has ${name} other than rank 0 (${first!.host}): every rank needs the same.`,
     );
   }
 }
@@ -75,15 +87,19 @@ function requireSameFacts(names: readonly string[], rows: readonly Float32Array[
  *
  * @throws UserError when there are to be some and are none, and when they don't come
  */
-export async function joinRanks(thread: ComputeThread, { ranks, rankTimeout }: TrainingPlan['ranks']): Promise<Ranks> {
+export async function joinRanks(
+  thread: ComputeThread,
+  { ranks, rankTimeout }: Pick<RunOptions, 'ranks' | 'rankTimeout'>,
+): Promise<Ranks> {
   if (ranks === undefined || ranks === 1) return alone;
-  const { rank, size, by, note } = await thread.joinRanks(rankTimeout ?? defaultTimeout);
+  const { rank, size, by, note, work } = await thread.joinRanks(rankTimeout ?? defaultTimeout);
+  const gather: Gather = (mine) => thread.gather(mine);
   const gathered = async (mine: Float32Array<ArrayBuffer>): Promise<Float32Array[]> => {
-    const all = await thread.gather(mine);
+    const all = await gather(mine);
     return Array.from({ length: size }, (_, i) => all.subarray(i * mine.length, (i + 1) * mine.length));
   };
   return {
-    ...{ rank, size, by, note, among: { rank, size, gather: (mine) => thread.gather(mine) } },
+    ...{ rank, size, by, note, among: { rank, size, gather } },
     anyOf: async (flag) => (await gathered(Float32Array.of(flag ? 1 : 0))).some(([given]) => given !== 0),
     requireSame: async (facts) => {
       const all = { 'a version': packageJson().version, ...facts };
@@ -92,29 +108,8 @@ export async function joinRanks(thread: ComputeThread, { ranks, rankTimeout }: T
       const padded = [...host, ...new Array<number>(hostBytes - host.length).fill(0)];
       requireSameFacts(Object.keys(all), await gathered(Float32Array.from([...bytes, ...padded])));
     },
+    exchange: (text) => exchange(gather, text),
+    worked: () => worked(work),
     leave: () => thread.leaveRanks(),
-  };
-}
-
-/** Images of a batch that this rank has. @throws UserError when the ranks can't have equal shares */
-export function shareOfBatch(
-  { rank, size }: Ranks,
-  { batchSize, batchK }: Pick<TrainingOptions, 'batchSize' | 'batchK'>,
-) {
-  if (batchSize % size !== 0) {
-    const step = (size * batchK) / greatestDivisor(size, batchK);
-    throw new UserError(
-      `--batch-size ${batchSize} can't be divided among ${size} ranks: give a multiple of ${step}, ${Math.ceil(batchSize / step) * step} say.`,
-    );
-  }
-  const count = batchSize / size;
-  const [begin, end] = [rank * count, (rank + 1) * count];
-  return {
-    count,
-    of: (batch: StepBatch): StepBatch => ({
-      ...batch,
-      indices: batch.indices.subarray(begin, end),
-      flips: batch.flips.subarray(begin, end),
-    }),
   };
 }
