@@ -222,7 +222,10 @@ export const device = {
     text,
     '',
   ),
-  threads: optional('n', 'threads of ONNX Runtime on the CPU (default: all of this machine)', count),
+  threads: {
+    ...withDefault('n', 'threads of ONNX Runtime on the CPU', count, runDefaults.threads),
+    defaultText: 'all of this machine',
+  } as OptionRow<number>,
   tf32: optional(
     'on|off',
     'whether CUDA rounds the factors of products to 11 bits, which is faster (default: on)',

@@ -13,7 +13,10 @@ import type { device, ranks } from './option-tables.js';
 import { afterFirstRank, startRanks } from './ranks.js';
 import { terminal } from './terminal.js';
 
-type Given = OptionValues<typeof device & typeof ranks & typeof backboneModule>;
+type Given = Omit<OptionValues<typeof device & typeof ranks & typeof backboneModule>, 'threads'> & {
+  /** Undefined unless a person has said so: a rank has its share of the machine. */
+  threads: number | undefined;
+};
 
 /** What a command is told, as the runner takes it: on a rank, with what it has of the machine. */
 export type Ranked<V extends Given> = ReturnType<typeof inferenceOptions<V>>;

@@ -1,6 +1,11 @@
 /** A command as several processes, its ranks: the first one tells what all have to tell. */
+import type { Command } from 'commander';
 import { setTimeout } from 'node:timers/promises';
 import { isAside, placeOfProcess } from '../runner/ranks/place.js';
+
+/** What a person has said of threads: of the default, a rank has its share. */
+export const givenThreads = (command: Command): number | undefined =>
+  command.getOptionValueSource('threads') === 'cli' ? (command.getOptionValue('threads') as number) : undefined;
 
 export const isRank = (): boolean => placeOfProcess(process.env, 'NCCL') !== undefined;
 

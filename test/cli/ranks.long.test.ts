@@ -1,7 +1,7 @@
 /** Ranks that are stopped, lost or started in another number. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { cp, readdir, readFile, rename } from 'node:fs/promises';
+import { cp, link, mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadCheckpoint, openRun, readMetrics } from '../../src/index.js';
@@ -18,6 +18,8 @@ const network = '--image-size 32 --feat-dim 16 --embed-dim 8 --batch-size 4 --ba
 const settings = `train --data-path data ${network} --lr 0.001 --epochs 2 --batch-num 12 --print-freq 1 --workers 0 --threads 1 --rank-timeout 10`;
 const run = (out: string, more: string, circumstances: Circumstances = {}) =>
   dws(`${settings} --model squeezenet1_1 --out ${out} ${more}`.split(' '), { cwd: folder.path, ...circumstances });
+
+const preload = `--import ${new URL('../helpers/watched-loader.mjs', import.meta.url).href}`;
 
 const checkpointOf = (out: string) => readFile(at(out, 'checkpoint.safetensors'));
 const lossesOf = async (out: string) =>
@@ -77,6 +79,22 @@ describe.runIf(hasOpenMpi && process.platform === 'linux')('ranks', () => {
     const { code, stderr } = await failedRanks(folder.path, ranks);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^dws: rank 1 \(.+\) has images other than rank 0 \(.+\): every rank needs the same\./m);
+  });
+
+  it('wait for one that checks images for longer than --rank-timeout, as long as it does', async () => {
+    // Three times 256 images are those of rank 1.
+    for (let i = 0; i < 384; i++) {
+      for (const label of [0, 1, 2, 3]) {
+        await mkdir(at('many', 'train', `train-${label}`), { recursive: true });
+        await link(at('data', 'train', `train-${label}`, '0.png'), at('many', 'train', `train-${label}`, `${i}.png`));
+      }
+    }
+    const env = { NODE_OPTIONS: preload, SLOW_CHECK: '2500' };
+    const many = '--data-path many --eval-every 0 --epochs 1 --batch-num 2 --rank-timeout 5';
+    expect(await run('slow', `--ranks 2 ${many}`, { env })).toMatchObject({ code: 0, stderr: '' });
+    const { code, stderr } = await run('slower', `--ranks 2 ${many}`, { env: { ...env, SLOW_CHECK: '20000' } });
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/waited more than 5 s in allGather \(call \d+\) for rank 1 on .*has done nothing else/);
   });
 
   it.each([

@@ -16,7 +16,8 @@ import { asRanks } from '../ranked.js';
 import { terminal } from '../terminal.js';
 import { destinationOf } from '../../runner/base/destination.js';
 
-interface Values extends OptionValues<typeof inference & typeof ranks & typeof device> {
+interface Values extends Omit<OptionValues<typeof inference & typeof ranks & typeof device>, 'threads'> {
+  threads: number | undefined;
   out: string | undefined;
   format: EmbeddingFormat | undefined;
 }

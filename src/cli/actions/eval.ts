@@ -10,7 +10,8 @@ import type { device, inference, ranks } from '../option-tables.js';
 import { asRanks } from '../ranked.js';
 import { terminal } from '../terminal.js';
 
-interface Values extends OptionValues<typeof inference & typeof ranks & typeof device> {
+interface Values extends Omit<OptionValues<typeof inference & typeof ranks & typeof device>, 'threads'> {
+  threads: number | undefined;
   dataPath: string;
   valSplit: string | undefined;
   split: Split;

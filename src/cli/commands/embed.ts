@@ -4,6 +4,7 @@ import type { OptionValues } from '../options.js';
 import { addExample, addOptions, optional } from '../options.js';
 import { device, inference, ranks } from '../option-tables.js';
 import { oneOf, path, paths } from '../parsers.js';
+import { givenThreads } from '../ranks.js';
 
 const endings = embeddingFormats.map((name) => `.${name}`).join(', ');
 
@@ -33,6 +34,6 @@ export function addEmbed(program: Command): void {
   addExample(command, 'dws embed --checkpoint runs/resnet18-0/best.safetensors data/icons/val -o icons.npy');
   command.action(async (paths: string[], values: Values) => {
     const { embed } = await import('../actions/embed.js');
-    process.exitCode = await embed(paths, values);
+    process.exitCode = await embed(paths, { ...values, threads: givenThreads(command) });
   });
 }

@@ -6,6 +6,7 @@ import type { OptionValues } from '../options.js';
 import { addExample, addOptions, toggle, withDefault } from '../options.js';
 import { dataPath, device, inference, ks, ranks, valSplit } from '../option-tables.js';
 import { oneOf } from '../parsers.js';
+import { givenThreads } from '../ranks.js';
 
 const metricsChoices: MetricsChoice[] = ['recall', 'all'];
 const splits: Split[] = ['train', 'val'];
@@ -35,6 +36,6 @@ export function addEval(program: Command): void {
   addExample(command, 'dws eval --checkpoint runs/resnet18-0/best.safetensors --data-path data/icons');
   command.action(async (values: OptionValues<typeof own & typeof device>) => {
     const { evaluateCheckpoint } = await import('../actions/eval.js');
-    process.exitCode = await evaluateCheckpoint(values);
+    process.exitCode = await evaluateCheckpoint({ ...values, threads: givenThreads(command) });
   });
 }
