@@ -32,7 +32,9 @@ export function deviceOptions<Given extends Chosen>(
   const ids = listedGpus(gpus);
   if (ids.length === 0) return { ...rest, device: name ?? 'cpu', deviceId: 0 };
   if (ids.length > 1 && localRank === undefined) {
-    throw new UserError(`--gpus ${gpus}: this takes one GPU, for example --gpus ${ids[0]}; dws train, embed and eval take several.`);
+    throw new UserError(
+      `--gpus ${gpus}: this takes one GPU, for example --gpus ${ids[0]}; dws train, embed and eval take several.`,
+    );
   }
   if (name !== undefined && name !== 'cuda') {
     throw new UserError(`--gpus ${gpus} means a CUDA device, but --device is ${name}. Leave one of them out.`);

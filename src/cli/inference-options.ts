@@ -6,10 +6,9 @@ import type { OptionValues } from './options.js';
 import type { device } from './option-tables.js';
 
 /** @param localRank of what several processes can be @throws UserError as `deviceOptions` */
-export function inferenceOptions<V extends OptionValues<Pick<typeof device, 'device' | 'gpus'> & typeof backboneModule>>(
-  values: V,
-  localRank?: number,
-) {
+export function inferenceOptions<
+  V extends OptionValues<Pick<typeof device, 'device' | 'gpus'> & typeof backboneModule>,
+>(values: V, localRank?: number) {
   const { backbone, ...rest } = values;
   return { ...deviceOptions(rest, localRank), modules: moduleSources({ backbone }) };
 }

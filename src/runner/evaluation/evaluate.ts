@@ -94,7 +94,13 @@ export async function evaluateOn(
     const scores = await scoreQueries(thread, rows, labels, { sets, ks, among }, stage('search'));
     return { recall: scores.recall(), ...counts };
   }
-  const { scores, metrics } = await measureEmbeddings(thread, rows, labels, { sets, ks, among }, { onProgress, signal });
+  const { scores, metrics } = await measureEmbeddings(
+    thread,
+    rows,
+    labels,
+    { sets, ks, among },
+    { onProgress, signal },
+  );
   return { recall: scores.recall(), metrics, ...counts };
 }
 
@@ -168,7 +174,12 @@ export async function evaluate(options: EvaluateOptions, hooks: EvalHooks = {}):
     const bad = await checkAmongRanks(listed, loader, ranks, { onProgress, batchSize });
     const { set, skipped } = withoutBad(listed, bad, skipBad);
     const started = performance.now();
-    const measured = await evaluateOn(thread, network, set, loader, hooks, { ks, metrics, batchSize, among: ranks.among });
+    const measured = await evaluateOn(thread, network, set, loader, hooks, {
+      ks,
+      metrics,
+      batchSize,
+      among: ranks.among,
+    });
     await ranks.leave();
     const seconds = (performance.now() - started) / 1000;
     const classes = new Set(set.images.map(({ label }) => label)).size;

@@ -9,7 +9,11 @@ export type CommandWithRanks = 'dws train' | 'dws embed' | 'dws eval';
  * @returns undefined for a process by itself
  * @throws UserError when there are not as many as are wanted
  */
-export function requireRanks(wanted: number | undefined, place: Place | undefined, command: CommandWithRanks): number | undefined {
+export function requireRanks(
+  wanted: number | undefined,
+  place: Place | undefined,
+  command: CommandWithRanks,
+): number | undefined {
   const found = place?.size ?? 1;
   if (wanted !== undefined && wanted !== found) {
     const start = `${command} --ranks ${wanted}, or mpirun -n ${wanted} ${command}, starts as many`;

@@ -25,7 +25,11 @@ beforeAll(async () => {
 /** What ranks find, one in each of the folders, and what each of them reads, in a/1 and so on. */
 async function checkedIn(folders: readonly string[], batchSize?: number) {
   const ranks = simulatedRanks(folders.length);
-  const short = (root: string, file: string) => path.relative(root, file).replace(/\.png$/, '').replaceAll('\\', '/');
+  const short = (root: string, file: string) =>
+    path
+      .relative(root, file)
+      .replace(/\.png$/, '')
+      .replaceAll('\\', '/');
   return Promise.all(
     folders.map(async (name, rank) => {
       const set = await openImageFolder(name, 'train');

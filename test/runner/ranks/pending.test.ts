@@ -8,7 +8,13 @@ const call = { what: 'allReduce', number: 7 };
 /** Of two ranks, of which rank 1 has not come. */
 function watchOf(moves: () => number, missing = ['rank 1 on there']) {
   const told: string[] = [];
-  const watch = { timeoutSeconds, moves, missing: () => missing, fail: (why: string) => told.push(why), gone: undefined };
+  const watch = {
+    timeoutSeconds,
+    moves,
+    missing: () => missing,
+    fail: (why: string) => told.push(why),
+    gone: undefined,
+  };
   return { told, watch: watch as unknown as Watch };
 }
 
@@ -29,7 +35,8 @@ describe('untilDone', () => {
 
   it('does not wait for one that does nothing, and says so to all', async () => {
     const { watch, told } = watchOf(() => 3);
-    const why = /^waited more than 0\.1 s in allReduce \(call 7\) for rank 1 on there, which did not come to it and has done nothing/;
+    const why =
+      /^waited more than 0\.1 s in allReduce \(call 7\) for rank 1 on there, which did not come to it and has done nothing/;
     await expect(untilDone(done(Infinity), watch, call)).rejects.toThrow(why);
     expect(told).toEqual([expect.stringMatching(why)]);
   });

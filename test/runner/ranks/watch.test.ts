@@ -16,7 +16,16 @@ class End {
   constructor(rank: number, size: number) {
     const numbers = () => new Int32Array(new SharedArrayBuffer(size * Int32Array.BYTES_PER_ELEMENT));
     const [calls, work] = [numbers(), numbers()];
-    this.start = { rank, size, host: `host-${rank}`, timeoutSeconds: 60, calls, work, launcher: undefined, local: true };
+    this.start = {
+      rank,
+      size,
+      host: `host-${rank}`,
+      timeoutSeconds: 60,
+      calls,
+      work,
+      launcher: undefined,
+      local: true,
+    };
   }
 
   readonly events = {
