@@ -75,6 +75,8 @@ describe('CUDA has a kernel for every node', () => {
       buildTrainLoop({ ...options, deterministic: true }),
       buildTrainLoop({ ...options, microBatch: 30 }),
       ...rankModels.map((model) => buildRankModel(model, options, 4)),
+      // Rows are added up in pieces.
+      buildRankModel('rank_loss', { ...options, batchSize: 4000, batchK: 50 }, 4),
       ...rankModels.map((model) => buildRankModel(model, { ...options, precision: 'fp16', microBatch: 8 }, 4)),
       buildTrainLoop({ ...options, microBatch: 30, precision: 'fp16' }),
       buildTrainingModel(options),

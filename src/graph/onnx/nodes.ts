@@ -1,7 +1,7 @@
 /** What writes nodes: the interface between the operators' table and the builder. */
 import type { OperatorName } from './names.js';
 import type { Provider } from '../options.js';
-import type { Attributes, DType, Shape } from './types.js';
+import type { Attributes, DType, Dim, Shape } from './types.js';
 
 /** A tensor in the graph. */
 export interface Value {
@@ -32,6 +32,19 @@ export interface Nodes {
   ints(values: readonly number[]): Value;
   op(type: OperatorName, inputs: readonly (Value | null)[], attributes?: Attributes): Value;
   ops(type: OperatorName, inputs: readonly (Value | null)[], attributes: Attributes, outputs: number): Value[];
+  loop(
+    trips: Value,
+    carried: readonly Value[],
+    body: (g: Nodes, iteration: Value, carried: Value[]) => { carried: Value[]; collected: Value[] },
+    steps: Dim,
+  ): { carried: Value[]; collected: Value[] };
+  untracked<T>(body: () => T): T;
+  differentiable(
+    inputs: readonly Value[],
+    output: Value,
+    vjp: (gradient: Value) => (Value | null)[],
+    options?: { again?: boolean },
+  ): Value;
 }
 
 export const isValue = (given: unknown): given is Value =>

@@ -5,7 +5,7 @@ import { fixed } from '../onnx/nodes.js';
 import type { Attributes, Shape } from '../onnx/types.js';
 import { elementCount, showShape } from '../onnx/types.js';
 import { countUp, reshaped, zerosOf } from './broadcasting.js';
-import { scatterRows } from './gather.js';
+import { scatterRows } from './scatter-rows.js';
 import type { Call, Operator, OperatorInputs } from './operator.js';
 import { fail, input, int, known, requireType, sameType } from './operator.js';
 

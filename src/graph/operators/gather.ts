@@ -1,13 +1,13 @@
 /** Operators that pick elements by indices. */
-import { inFloat32 } from '../lowerings/sums.js';
 import type { OperatorName } from '../onnx/names.js';
 import type { Nodes, Value } from '../onnx/nodes.js';
 import { fixed } from '../onnx/nodes.js';
 import type { Attributes } from '../onnx/types.js';
-import { elementCount, showShape } from '../onnx/types.js';
-import { countUp, zerosOf } from './broadcasting.js';
+import { showShape } from '../onnx/types.js';
+import { zerosOf } from './broadcasting.js';
 import type { Call, Operator, OperatorInput, OperatorInputs } from './operator.js';
 import { axisOf, constant, fail, input, int, sameType } from './operator.js';
+import { scattered, scatterRows } from './scatter-rows.js';
 
 const axisAttribute = { axis: 'int' } as const;
 
@@ -21,33 +21,6 @@ export function fromFront(g: Nodes, indices: Value, size: number): Value {
   }
   const isNegative = g.op('Less', [indices, g.scalar(0, dtype)]);
   return g.op('Where', [isNegative, g.op('Add', [indices, g.scalar(size, dtype)]), indices]);
-}
-
-/** Entries of a one-hot matrix from which on there are better ways. */
-const largestOneHot = 2 ** 22;
-
-/**
- * The gradient of taking rows: adds row i of `dy` to row indices[i]. A product with the one-hot matrix rather than a scatter, because CUDA's
- * scatter adds in no fixed order; the CPU's does, and takes over where the matrix would be large.
- *
- * @param indices from 0 on
- */
-export function scatterRows(g: Nodes, dy: Value, indices: Value, shape: readonly number[]): Value {
-  const [size] = shape as [number];
-  const count = elementCount(fixed(indices.shape));
-  const isLarge = g.isDivided || size * count > largestOneHot;
-  const asMatrix = (): Value => g.op('Reshape', [dy, g.ints([count, shape.length > 1 ? -1 : 1])]);
-  if (isLarge && g.provider === 'cpu') {
-    const matrix = asMatrix();
-    const width = matrix.shape[1] as number;
-    const each = g.op('Expand', [g.op('Reshape', [indices, g.ints([count, 1])]), g.ints([count, width])]);
-    return g.op('Reshape', [scattered(g, matrix, each, [size, width], 0), g.ints(shape)]);
-  }
-  const rows = Array.from({ length: size }, (_, i) => i);
-  const wanted = isLarge ? countUp(g, [size, 1], indices.dtype) : g.constant(indices.dtype, [size, 1], rows);
-  const flat = g.op('Reshape', [indices, g.ints([1, count])]);
-  const oneHot = g.op('Cast', [g.op('Equal', [wanted, flat])], { to: dy.dtype });
-  return g.op('Reshape', [g.op('MatMul', [oneHot, asMatrix()]), g.ints(shape)]);
 }
 
 /** Rows of another axis than the first: that axis goes to the front and back again. */
@@ -65,12 +38,6 @@ function gatherGradient({ g, dy, x: [data, given], attributes }: Call): Value {
   const sums = scatterRows(g, rows, indices, [size, ...rest]);
   return g.op('Transpose', [sums], { perm: [...range(1, axis + 1), 0, ...range(axis + 1, shape.length)] });
 }
-
-/** Adds `dy` at indices of an axis of zeros. */
-const scattered = (g: Nodes, dy: Value, indices: Value, shape: Value['shape'], axis: number): Value =>
-  inFloat32(g, dy, (slopes) =>
-    g.op('ScatterElements', [zerosOf(g, shape, slopes.dtype), indices, slopes], { axis, reduction: 'add' }),
-  );
 
 const requireIndices = (inputs: OperatorInputs): OperatorInput => {
   const indices = input(inputs, 1);

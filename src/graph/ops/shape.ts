@@ -5,7 +5,7 @@ import type { Value } from '../onnx/nodes.js';
 import { fixed } from '../onnx/nodes.js';
 import type { Dim } from '../onnx/types.js';
 import { greatestDivisor } from '../onnx/types.js';
-import { scatterRows } from '../operators/gather.js';
+import { scatterRows } from '../operators/scatter-rows.js';
 
 /** Same elements in row-major order, another shape; -1 stands for what is left. */
 export const reshape = (g: GraphBuilder, x: Value, shape: readonly number[]): Value => {
