@@ -50,6 +50,11 @@ const run = {
   ),
   tensorboard: toggle("write TensorBoard's event files into --out"),
   ranks: optional('n', 'processes that share each batch, started by mpirun on this machine', integer({ min: 1 })),
+  syncEvery: optional(
+    'n',
+    "steps that each rank takes by itself, with the loss and the negatives of its own share of a batch, before they average what they have learned: for slow networks. Also with 1 that is not the whole batch's loss, which they have without this option (or with 0)",
+    integer({ min: 0 }),
+  ),
   rankTimeout: optional(
     'seconds',
     'after which a rank that is not heard of ends all of them (default: 300)',
