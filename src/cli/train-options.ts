@@ -51,6 +51,11 @@ const run = {
   ),
   tensorboard: toggle("write TensorBoard's event files into --out"),
   ...ranks,
+  syncEvery: optional(
+    'n',
+    "steps that each rank takes by itself, with the loss and the negatives of its own share of a batch, before they average what they have learned: for slow networks. Also with 1 that is not the whole batch's loss, which they have without this option (or with 0)",
+    integer({ min: 0 }),
+  ),
   stepsPerRun: optional(
     'n',
     'steps a call of ONNX Runtime (default: about a second of them; four where the state crosses the bus each time)',

@@ -19,7 +19,7 @@ beforeAll(async () => {
 function offered(...words: string[]): string[] {
   const quoted = words.map((word) => `'${word}'`).join(' ');
   const asked = `source ${script('bash')}; COMP_WORDS=(dws ${quoted}); COMP_CWORD=${words.length}; _dws; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const { stdout, stderr } = spawnSync('bash', ['-euc', asked], { encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync('bash', ['--norc', '-euc', asked], { encoding: 'utf8' });
   expect(stderr).toBe('');
   return stdout.split('\n').filter(Boolean);
 }

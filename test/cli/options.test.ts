@@ -86,6 +86,10 @@ describe('what is wrong with a command line', () => {
   it.each([
     [['train'], "required option '--data-path <dir>' not specified\n'dws train --help' describes what it takes."],
     [['train', '--data-paht', 'd'], "unknown option '--data-paht'\n(Did you mean --data-path?)\n'dws train --help'"],
+    [
+      ['train', '--sync-bn'],
+      "unknown option '--sync-bn'. There is none: every batch normalization would cut the step in two",
+    ],
     [['train', '--provider', 'webgpu'], "unknown option '--provider'. Did you mean --device?\n'dws train --help'"],
     [['build', '--provider=cuda'], "unknown option '--provider=cuda'. Did you mean --device?\n'dws build --help'"],
     [['eval', '--spilt', 'val'], "unknown option '--spilt'\n(Did you mean --split?)\n'dws eval --help'"],

@@ -1,8 +1,10 @@
 /** Commands on a page, held against what there is: also those that are not run. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileDefaults } from '../../src/graph/imported/backbone.js';
+import { flagOf } from '../../src/graph/declarations.js';
 import { createProgram } from '../../src/cli/program.js';
-import { isModulePath, partKinds } from '../../src/runner/modules/kinds.js';
+import { isModulePath, isOnnxPath, partKinds } from '../../src/runner/modules/kinds.js';
 import type { Block } from './blocks.js';
 import { shells } from './blocks.js';
 import { checkout } from './pages.js';
@@ -19,7 +21,10 @@ function dwsProblems([name, ...words]: string[]): string[] {
   // A module declares options of its own: running the command holds those.
   const isPart = (word: string) => partKinds.some((kind) => word === `--${kind}`);
   if (words.some((word, i) => isPart(word) && isModulePath(words[i + 1] ?? ''))) return [];
-  const known = ['-h', '--help', ...command.options.flatMap(({ short, long }) => [short, long])];
+  // An ONNX file's are the same for all.
+  const hasFile = words.some((word, i) => word === '--model' && isOnnxPath(words[i + 1] ?? ''));
+  const own = hasFile ? Object.keys(fileDefaults).map(flagOf) : [];
+  const known = ['-h', '--help', ...own, ...command.options.flatMap(({ short, long }) => [short, long])];
   return words
     .filter((word) => /^-{1,2}[a-z]/.test(word))
     .map((word) => word.replace(/=.*/, ''))

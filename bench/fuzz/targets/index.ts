@@ -3,6 +3,7 @@ import { iconPackages } from './icons.js';
 import { images } from './images.js';
 import { lists } from './lists.js';
 import { namesTarget } from './names.js';
+import { networks } from './networks.js';
 import { packs } from './packs.js';
 import { records } from './records.js';
 import { runs } from './runs.js';
@@ -16,6 +17,7 @@ export const targets: readonly Target[] = [
   ...runs,
   ...records,
   ...lists,
+  networks,
   packs,
   ...web,
   ...iconPackages,

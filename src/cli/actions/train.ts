@@ -61,7 +61,9 @@ export async function train(given: TrainOptions, { quiet, json, plan }: OptionVa
     process.exitCode = await startRanks(ranks);
     return;
   }
-  const { options, notes } = await prepareTraining(isAlone ? { ...given, ranks: undefined } : given);
+  const { options, notes } = await prepareTraining(
+    isAlone ? { ...given, ranks: undefined, syncEvery: undefined } : given,
+  );
   if (isAlone) notes.push(`this is the plan of one process; ${ranks} ranks share each batch`);
   if (plan) {
     const onEvent = (event: TrainEvent) => {

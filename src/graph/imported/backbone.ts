@@ -8,6 +8,7 @@ import type { Layers, WriteSite } from '../nn/layers.js';
 import type { Pooling } from './features.js';
 import { pooled, poolings } from './features.js';
 import type { FileModel } from './model.js';
+import { inOneLine } from './one-line.js';
 import type { ImageInput, Prepared } from './prepare.js';
 import { prepared } from './prepare.js';
 import type { WeightSource } from './write.js';
@@ -26,7 +27,10 @@ const options = {
   },
 } as const satisfies Declarations;
 
-type FileOptions = ValuesOf<typeof options>;
+export type FileOptions = ValuesOf<typeof options>;
+
+/** Where nothing is given. */
+export const fileDefaults: FileOptions = { input: '', features: '', pool: 'auto', freeze: '' };
 
 /** `*` stands for any text, also with dots; several are parted by commas. */
 function matcher(patterns: string): (name: string) => boolean {
@@ -80,7 +84,8 @@ function weightsFrom(site: WriteSite, { model, roles }: Prepared, isFrozen: (nam
   };
 }
 
-const targetOf = ({ model }: Prepared, { features }: FileOptions): string => {
+/** The tensor that features are taken from. @throws Error when there is none of that name */
+export const targetOf = (model: FileModel, { features }: FileOptions): string => {
   const target = features === '' ? model.outputs[0] : features;
   if (target === undefined) throw new Error('it has no output; name a tensor with --features');
   if (model.nodes.some(({ outputs }) => outputs.includes(target))) return target;
@@ -121,17 +126,18 @@ function requireFloats({ model }: Prepared): void {
 
 function create(model: FileModel, values: FileOptions): Backbone {
   const ready = prepared(model, values.input);
-  const target = targetOf(ready, values);
+  const target = targetOf(model, values);
   requireImages(ready, target);
   const isFrozen = matcher(values.freeze);
   const size = sizeOf(ready.input);
   requireFloats(ready);
-  const row = (site: WriteSite): Value => {
-    const given = toInput(site.g, site.images, ready.input);
-    const made = writeFile(site, ready, weightsFrom(site, ready, isFrozen), given, target);
-    if (made.dtype !== 'float32') throw new Error(`${target} is ${made.dtype}: features are float32`);
-    return pooled(site.g, made, values.pool as Pooling, ready.input.layout);
-  };
+  const row = (site: WriteSite): Value =>
+    inOneLine(() => {
+      const given = toInput(site.g, site.images, ready.input);
+      const made = writeFile(site, ready, weightsFrom(site, ready, isFrozen), given, target);
+      if (made.dtype !== 'float32') throw new Error(`${target} is ${made.dtype}: features are float32`);
+      return pooled(site.g, made, values.pool as Pooling, ready.input.layout);
+    });
   const features = (nn: Layers, images: Value, featDim: number): Value =>
     nn.written(images, (site) => {
       const [, , height] = site.images.shape;
@@ -149,5 +155,5 @@ function create(model: FileModel, values: FileOptions): Backbone {
 export const fileBackbone = (name: string, model: FileModel): BackboneDefinition => ({
   name,
   options,
-  create: (values) => create(model, values as FileOptions),
+  create: (values) => inOneLine(() => create(model, values as FileOptions)),
 });

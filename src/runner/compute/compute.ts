@@ -13,6 +13,7 @@ import { buildRetrievalModel } from '../../graph/artifacts/retrieval.js';
 import type { SamplingOptions } from '../../graph/artifacts/sampling.js';
 import { buildSamplingModel } from '../../graph/artifacts/sampling.js';
 import type { Definitions } from '../../graph/parts/parts.js';
+import type { NamedShape } from '../../graph/state/state.js';
 import { UserError } from '../base/errors.js';
 import { blamed, blamedNode, blaming } from '../modules/blame.js';
 import type { Blueprint } from '../modules/blueprint.js';
@@ -25,16 +26,24 @@ import { placeOf } from './engine.js';
 import { chooseEngine } from './engines.js';
 import { memoryError } from './out-of-memory.js';
 import { tooLargeError } from './too-large.js';
+import { meet } from './meet.js';
 import { RankedSteps } from './ranked-steps.js';
+import { stacked } from './stacked.js';
 import { openTrainLoop } from './train-loop.js';
 import type { DeviceOptions } from '../options/run-options.js';
 import type { Communicator } from '../ranks/communicator.js';
 import type { Work } from '../ranks/work.js';
 import { worked } from '../ranks/work.js';
 
+/** How a rank takes its steps. */
+export interface TrainsApart {
+  /** By itself, with batches of its own, until it meets the others; else together with them. */
+  trainsApart?: boolean;
+}
+
 /** The graphs that a compute thread can open, and what each is built from. */
 export interface GraphOptions {
-  train_loop: TrainingOptions & TakesFeatures;
+  train_loop: TrainingOptions & TakesFeatures & TrainsApart;
   eval_model: NetworkOptions;
   features_model: NetworkOptions;
   head_model: NetworkOptions;
@@ -114,6 +123,9 @@ export class Compute {
   private readonly modules: Promise<LoadedModules>;
   /** With the other ranks of the training, where there are some. */
   private communicator: Communicator | undefined;
+  /** The state of a rank that trains apart, and whether it is no longer that of the others. */
+  private apart: readonly NamedShape[] | undefined;
+  private isApart = false;
 
   /** @param modules to load: those that the graphs' options name, each as it was when its run was opened */
   constructor(
@@ -159,6 +171,19 @@ export class Compute {
     return all;
   }
 
+  /**
+   * The end of steps that ranks have taken by themselves: the state becomes the mean of theirs.
+   *
+   * @param runs what `train_loop` has given since they met, on each of them for as many steps
+   * @returns all of it, as means over the ranks
+   */
+  async meet(runs: readonly PlainTensors[]): Promise<RunResult> {
+    const started = performance.now();
+    const outputs = await meet(this.communicator!, await this.holder(), this.apart!, stacked(runs));
+    this.isApart = false;
+    return { outputs, seconds: (performance.now() - started) / 1000 };
+  }
+
   /** The end that all ranks have come to. */
   async leaveRanks(): Promise<void> {
     await this.communicator!.close();
@@ -170,9 +195,14 @@ export class Compute {
     const { definitions, facts } = await this.modules;
     const engine = await this.engine;
     this.built.set(graph, options);
+    const { trainsApart = false } = options as TrainsApart;
+    if (trainsApart) {
+      const training = options as TrainingOptions;
+      this.apart = describeState(training, describeNetwork(training, definitions), definitions);
+    }
     try {
       const session =
-        graph === 'train_loop' && this.communicator
+        graph === 'train_loop' && this.communicator && !trainsApart
           ? await RankedSteps.open(engine, options as TrainingOptions, this.device, definitions, this.communicator)
           : await openers[graph](engine, options, this.device, definitions);
       this.sessions.set(graph, session);
@@ -192,6 +222,7 @@ export class Compute {
   /** Keeps tensors: they are inputs of every graph that has an input of their name and is run without it. */
   async hold(tensors: PlainTensors): Promise<void> {
     this.brokenBy = undefined;
+    this.isApart = false;
     try {
       await (await this.holder()).hold(tensors);
     } catch (error) {
@@ -219,6 +250,7 @@ export class Compute {
     const session = this.sessions.get(graph);
     if (!session) throw new Error(`${graph} is not open`);
     const held = await this.holder();
+    this.isApart ||= graph === 'train_loop' && this.apart !== undefined;
     const started = performance.now();
     const outputs = await session.run(feeds, held).catch(async (error: unknown) => {
       if (this.device.device !== 'cpu' && session.outputNames.some((name) => placeOf(name, held)))
@@ -239,8 +271,13 @@ export class Compute {
     return told instanceof UserError ? told : (blamedNode(error, facts, again) ?? told);
   }
 
-  /** Copies of held float32 tensors. @throws Error after a run on a device that has failed and may have written some of them */
+  /**
+   * Copies of held float32 tensors.
+   *
+   * @throws Error after a run on a device that has failed and may have written some of them, and between two meetings of ranks
+   */
   async read(names: string[]): Promise<Record<string, Float32Array<ArrayBuffer>>> {
+    if (this.isApart) throw new Error('the state is that of one rank, which has not met the others');
     if (this.brokenBy) throw new Error(`the state on ${this.device.device} is unknown since ${this.brokenBy} failed`);
     return (await this.holder()).read(names);
   }

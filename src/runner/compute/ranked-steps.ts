@@ -6,6 +6,7 @@ import type { Definitions } from '../../graph/parts/parts.js';
 import type { DeviceOptions } from '../options/run-options.js';
 import type { Communicator } from '../ranks/communicator.js';
 import type { Engine, EngineSession, HeldTensors, Places, PlainTensor, PlainTensors } from './engine.js';
+import { stacked } from './stacked.js';
 
 type Sessions = Record<RankModel, EngineSession>;
 
@@ -20,20 +21,6 @@ function rowsAt(given: PlainTensors, step: number, steps: number): PlainTensors 
 
 const only = (tensors: PlainTensors, names: readonly string[]): PlainTensors =>
   Object.fromEntries(Object.entries(tensors).filter(([name]) => names.includes(name)));
-
-/** What each step has given, one after the other. */
-function stacked(steps: readonly PlainTensors[]): PlainTensors {
-  const names = Object.keys(steps[0]!);
-  return Object.fromEntries(
-    names.map((name): [string, PlainTensor] => {
-      const rows = steps.map((step) => step[name]!.data);
-      const array = rows[0]!.constructor as new (length: number) => PlainTensor['data'];
-      const data = new array(rows.reduce((n, row) => n + row.length, 0));
-      rows.reduce((at, row) => (data.set(row as never, at), at + row.length), 0);
-      return [name, { data, dims: [steps.length] }];
-    }),
-  );
-}
 
 /** In place of `train_loop.onnx`. */
 export class RankedSteps implements EngineSession {

@@ -65,6 +65,10 @@ export class ComputeThread {
     return this.call('gather', [mine]);
   }
 
+  meet(runs: readonly PlainTensors[]): Promise<RunResult> {
+    return this.call('meet', [runs]);
+  }
+
   leaveRanks(): Promise<void> {
     return this.call('leaveRanks', []);
   }

@@ -56,7 +56,8 @@ function complete(given: TrainOptions, recorded: Partial<RunOptions>, modules: L
   const byDefault = { ...runDefaults, threads, ...recorded } as typeof runDefaults;
   // Never of the run that goes on, which may have had other ones.
   const ranks = requireRanks(given.ranks, place, 'dws train');
-  const chosen = { ...withDefaults('train', rest, byDefault), ranks };
+  const all = withDefaults('train', rest, byDefault);
+  const chosen = { ...all, ranks, syncEvery: all.syncEvery === 0 ? undefined : all.syncEvery };
   const defaults = ownDefaults(definitions);
   placeOfProcess(process.env, chosen.device === 'cuda' ? 'NCCL' : 'MPI');
   const own = ownNames.flatMap((name) => {
@@ -86,7 +87,10 @@ async function recordedBy(given: TrainOptions, { checkpoint, folder, prefix }: R
   if (!checkpoint) return { options: {}, notes: [], untold: undefined };
   requireModules(checkpoint, modules, partKinds, given.otherModules);
   const run = await recordedRunOptions(given, folder, prefix);
-  const { options, taken } = recordedOptions(given, checkpoint, modules.definitions);
+  // One process goes on alone with what several have begun.
+  const isAlone = placeOfProcess(process.env, 'NCCL') === undefined;
+  const asked = isAlone && given.syncEvery === undefined ? { ...given, syncEvery: 0 } : given;
+  const { options, taken } = recordedOptions(asked, checkpoint, modules.definitions);
   const notes = taken.length > 0 ? [`from ${checkpoint.path}: ${taken.join(' ')}`] : [];
   return { options: { ...run.options, ...options }, notes: [...notes, ...run.notes], untold: run.untold };
 }

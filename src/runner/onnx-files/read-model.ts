@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import type { FileModel } from '../../graph/imported/model.js';
 import { readModel } from '../../graph/imported/model.js';
+import { oneLine } from '../../graph/imported/one-line.js';
 import type { ExternalBytes } from '../../graph/imported/tensors.js';
 import { sizeOf } from '../../graph/imported/tensors.js';
 import type { ModelProto, TensorProto } from '../../graph/onnx/schema.js';
@@ -75,9 +76,12 @@ function decoded(bytes: Uint8Array, file: string): ModelProto {
   try {
     return decodeModel(bytes);
   } catch (error) {
-    throw new UserError(`${file} is no ONNX file, or is damaged (${(error as Error).message}). Take another copy.`, {
-      cause: error,
-    });
+    throw new UserError(
+      `${file} is no ONNX file, or is damaged (${oneLine((error as Error).message)}). Take another copy.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -104,6 +108,6 @@ export async function readOnnxFile(file: string): Promise<OnnxFile> {
     return { proto, model: readModel(proto, external), external, parts: [own, ...outside.parts] };
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError(`${file}: ${(error as Error).message}`, { cause: error });
+    throw new UserError(`${file}: ${oneLine((error as Error).message)}`, { cause: error });
   }
 }

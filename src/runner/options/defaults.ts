@@ -89,6 +89,7 @@ export const runDefaults = {
   tensorboard: false,
   stepsPerRun: undefined,
   ranks: undefined,
+  syncEvery: undefined,
   rankTimeout: undefined,
 
   ...device,

@@ -23,7 +23,7 @@ const given = {
   schedule: ['seed', 'epochs', 'evalEvery', 'startEpoch', 'batchNum', 'lr', 'lrBeta', 'lossRates', 'factor', 'steps'],
   output: ['out', 'savePrefix', 'keep', 'checkpointEvery', 'tensorboard'],
   guard: ['nanPolicy', 'maxHours', 'stepsPerRun'],
-  ranks: ['ranks', 'rankTimeout'],
+  ranks: ['ranks', 'rankTimeout', 'syncEvery'],
 } as const satisfies Record<string, readonly (keyof RunOptions)[]>;
 
 type Given = { [Part in keyof typeof given]: Pick<RunOptions, (typeof given)[Part][number]> };

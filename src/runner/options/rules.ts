@@ -169,6 +169,7 @@ const runRules: Rules<RunOptions> = {
   seed: integer(0, Number.MAX_SAFE_INTEGER),
   stepsPerRun: optional(integer(1)),
   ranks: optional(integer(1, mostThreads)),
+  syncEvery: optional(integer(1)),
   rankTimeout: optional(positive),
   printFreq: integer(1),
   keep: integer(0),
@@ -188,12 +189,12 @@ const label: Rule = { holds: (value) => typeof value === 'string' && /^\w{1,64}$
 
 const { lr, lrBeta, lossRates, factor, steps, threads, smallClasses, batchNum, nanPolicy, seed, ks, valSplit } =
   runRules;
-const { evalEvery, resize, resizeTo, filter, flip } = runRules;
+const { evalEvery, resize, resizeTo, filter, flip, syncEvery } = runRules;
 
 /** What checkpoints record of a run besides the options of its graphs; older ones record fewer. */
 const recordedRules: Rules<Omit<RunOptions, 'modules'> & Record<'images' | 'initialWeights' | 'modules', unknown>> = {
   ...{ lr, lrBeta, lossRates, factor, steps, threads, smallClasses, batchNum, nanPolicy, seed, ks, valSplit },
-  ...{ evalEvery, resize, resizeTo, filter, flip },
+  ...{ evalEvery, resize, resizeTo, filter, flip, syncEvery },
   ...{ images: label, initialWeights: label, modules },
 };
 
@@ -234,6 +235,25 @@ function requireMicroBatch({
   throw new UserError(
     `--micro-batch ${microBatch} is above --batch-size ${batchSize}: it is how many images of a batch go through the network at a time. ` +
       `Give --micro-batch ${batchSize} for the whole batch at once, or less.`,
+  );
+}
+
+function requireSync({
+  syncEvery,
+  ranks = 1,
+  checkpointEvery = syncEvery,
+}: Pick<RunOptions, 'syncEvery' | 'ranks' | 'checkpointEvery'>): void {
+  if (syncEvery === undefined) return;
+  if (ranks === 1) {
+    throw new UserError(
+      `--sync-every ${syncEvery}: one process has nobody to average with. Start several, with --ranks 4 or mpirun -n 4, or leave the option out.`,
+    );
+  }
+  if (checkpointEvery! % syncEvery === 0) return;
+  const next = Math.ceil(checkpointEvery! / syncEvery) * syncEvery;
+  throw new UserError(
+    `--checkpoint-every ${checkpointEvery} with --sync-every ${syncEvery}: between two averages, each rank has another network. ` +
+      `Give a multiple of ${syncEvery}, --checkpoint-every ${next} say.`,
   );
 }
 
@@ -337,4 +357,5 @@ export function requireRunRules(options: RunOptions): void {
   requireBatch(options);
   requireMicroBatch(options);
   requirePrecision({ precision: options.precision, provider: options.device });
+  requireSync(options);
 }

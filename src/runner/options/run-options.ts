@@ -101,6 +101,8 @@ export interface RunOptions
   stepsPerRun?: number;
   /** Processes among which each batch is divided. */
   ranks?: number;
+  /** Steps that ranks take by themselves, each on its share of the batch, before they average; all of them take each step together unless given. */
+  syncEvery?: number;
   /** Seconds until a rank that is not heard of ends all of them. */
   rankTimeout?: number;
   /** Steps between progress lines. */

@@ -144,6 +144,11 @@ export interface TrainOptions extends Partial<RunOptions> {
   stepsPerRun?: number;
   /** Processes among which each batch is divided; they have been started by mpirun. Default: as many as have been. */
   ranks?: number;
+  /**
+   * Steps that each rank takes by itself, on its share of a batch and with negatives from there, until all of them average what they have
+   * learned: for slow networks. 0: none, every step is one of all ranks on the whole batch. Default: 0.
+   */
+  syncEvery?: number;
   /** Seconds after which a rank that is not heard of ends the training. Default: five minutes of them. */
   rankTimeout?: number;
   /** Steps between lines of progress on the command line. Default: 20. */

@@ -1,7 +1,7 @@
 /** Collective calls of MPI, begun and then waited for. */
 import type { Until } from './calls.js';
 import { Calls } from './calls.js';
-import type { Communicator } from './communicator.js';
+import type { Communicator, Reduction } from './communicator.js';
 import type { Mpi } from './library.js';
 import { sumRanks } from './rank-sums.js';
 import type { Watch } from './watch.js';
@@ -48,19 +48,19 @@ export class MpiCommunicator implements Communicator {
     return this.call('allGather', (wait) => this.gather(wait, mine, all));
   }
 
-  allReduce(values: Float32Array): Promise<void> {
+  allReduce(values: Float32Array, as?: Reduction): Promise<void> {
     return this.call('allReduce', async (wait) => {
       const { size, limits } = this;
       let begin = 0;
       while (values.length - begin > Math.max(limits.whole, size)) {
         const share = Math.floor(Math.min(values.length - begin, Math.max(limits.piece, size)) / size);
-        await this.reducePiece(wait, values.subarray(begin, begin + share * size));
+        await this.reducePiece(wait, values.subarray(begin, begin + share * size), as);
         begin += share * size;
       }
       const rest = values.subarray(begin);
       const parts = this.room(rest.length * size);
       await this.gather(wait, rest, parts);
-      sumRanks(parts, rest);
+      sumRanks(parts, rest, as);
     });
   }
 
@@ -118,13 +118,13 @@ export class MpiCommunicator implements Communicator {
   }
 
   /** @param piece whose length is a multiple of the number of ranks */
-  private async reducePiece(wait: Wait, piece: Float32Array): Promise<void> {
+  private async reducePiece(wait: Wait, piece: Float32Array, as?: Reduction): Promise<void> {
     const { mpi, rank, size } = this;
     const { float } = mpi.handles;
     const share = piece.length / size;
     const parts = this.room(piece.length);
     await wait([piece, parts], () => mpi.allToAll(piece, share, float, parts));
-    sumRanks(parts, piece.subarray(rank * share, (rank + 1) * share));
+    sumRanks(parts, piece.subarray(rank * share, (rank + 1) * share), as);
     await wait([piece], () => mpi.allGather(mpi.flavor.inPlace, share, float, piece));
   }
 

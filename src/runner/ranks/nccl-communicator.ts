@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import { UserError } from '../base/errors.js';
 import type { Until } from './calls.js';
 import { Calls } from './calls.js';
-import type { Communicator, DeviceVector } from './communicator.js';
+import type { Communicator, DeviceVector, Reduction } from './communicator.js';
 import type { CudaRuntime } from './cuda-runtime.js';
 import type { Comm, Nccl } from './nccl-library.js';
 import type { Watch } from './watch.js';
@@ -21,7 +21,7 @@ export interface RankSums {
    *
    * @param parts where those of all ranks lie, one after another, `length` float32 numbers each
    */
-  sum(parts: bigint, into: bigint, length: number): Promise<void>;
+  sum(parts: bigint, into: bigint, length: number, as?: Reduction): Promise<void>;
   /** Gives its memory back. */
   release(): Promise<void>;
 }
@@ -101,12 +101,12 @@ export class NcclCommunicator implements Communicator {
     });
   }
 
-  allReduce(values: Float32Array): Promise<void> {
+  allReduce(values: Float32Array, as?: Reduction): Promise<void> {
     return this.call('allReduce', async (until) => {
       for (const [begin, count] of piecesOf(values.length, this.piece)) {
         const piece = values.subarray(begin, begin + count);
         await this.upload(until, piece, this.passing);
-        await this.reduce(until, this.passing, count);
+        await this.reduce(until, this.passing, count, as);
         await this.download(until, this.passing, piece);
       }
     });
@@ -186,19 +186,19 @@ export class NcclCommunicator implements Communicator {
   }
 
   /** Sums in place. @param count up to a piece */
-  private async reduce(until: Until, at: bigint, count: number): Promise<void> {
+  private async reduce(until: Until, at: bigint, count: number, as?: Reduction): Promise<void> {
     const { nccl, device, size, rank, parts } = this;
     const share = Math.floor(count / size);
     if (share > 0) {
       await this.done(until, (comm) => nccl.allToAll(at, parts, share, size, comm, device.runtime.stream));
-      await device.sums.sum(parts, this.at(at, rank * share), share);
+      await device.sums.sum(parts, this.at(at, rank * share), share, as);
       await this.gather(until, at, share);
     }
     const rest = count - share * size;
     if (rest === 0) return;
     const own = this.at(at, share * size);
     await this.done(until, (comm) => nccl.allGather(own, parts, rest, comm, device.runtime.stream));
-    await device.sums.sum(parts, own, rest);
+    await device.sums.sum(parts, own, rest, as);
   }
 
   private upload(until: Until, from: ArrayBufferView, to: bigint): Promise<void> {

@@ -80,7 +80,7 @@ const ofModule: Record<PartKind, readonly string[]> = {
 };
 
 /** Not recorded where they are what they were before there was a choice. */
-const leftOut = new Set(['clipNorm', 'microBatch', 'resizeTo', ...Object.keys(unrecorded)]);
+const leftOut = new Set(['clipNorm', 'microBatch', 'resizeTo', 'syncEvery', ...Object.keys(unrecorded)]);
 
 /** Options of a run that are not those which decided its numbers, as it or its checkpoints record them: somebody has edited one. */
 export function editedOptions(segment: Segment, { training, run }: Segment['hyperparameters']): Change[] {

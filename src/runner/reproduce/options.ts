@@ -111,6 +111,7 @@ export const optionTable: { [Key in keyof Required<RunOptions>]: OptionRow } = {
   cache: aside(word),
   stepsPerRun: aside(optional(number)),
   ranks: decides(optional(number)),
+  syncEvery: decides(optional(number)),
   rankTimeout: aside(optional(number)),
   printFreq: aside(number),
   keep: aside(number),

@@ -33,7 +33,7 @@ export function recordedOptions(
   stepsPerEpoch: number,
   rates: Readonly<Record<string, number>>,
 ): Record<string, unknown> {
-  const { data, schedule, device, images, batches, guard, modules, evaluation } = plan;
+  const { data, schedule, device, images, batches, guard, modules, evaluation, ranks } = plan;
   const { ks } = evaluation;
   const { lr, lrBeta, factor, steps, evalEvery = 1 } = schedule;
   const hasOwn = modules.definitions.loss !== undefined && Object.keys(rates).length > 0;
@@ -52,6 +52,7 @@ export function recordedOptions(
     // Absent where they are as ever: the checkpoints of other runs say nothing of them.
     ...(data.valSplit !== undefined && { valSplit: data.valSplit }),
     ...(evalEvery !== 1 && { evalEvery }),
+    ...(ranks.syncEvery !== undefined && { syncEvery: ranks.syncEvery }),
     ...(lossRates && { lossRates }),
     // Absent where it is the default: the checkpoints of other runs say nothing of it.
     ...(String(ks) !== String(defaultKs) && { ks }),

@@ -41,6 +41,7 @@ import { requireStatistics } from '../options/network.js';
 import { MetricsWriter } from './metrics-file.js';
 import type { Ranks } from '../compute/ranks.js';
 import { joinRanks } from '../compute/ranks.js';
+import type { Share } from './share-of-batch.js';
 import { shareOfBatch } from './share-of-batch.js';
 import { requireProvider } from '../compute/session.js';
 import { holdPretrained, obtainPretrained, recordedWeights, resumedPretrained } from './initial-weights.js';
@@ -64,6 +65,8 @@ export interface Position {
 export interface TrainSetup {
   plan: TrainingPlan;
   training: TrainingOptions;
+  /** Of the graph that this process opens: those of its share, where ranks train apart. */
+  ofRank: TrainingOptions;
   layout: NetworkLayout;
   /** Every tensor of the state. */
   state: readonly StateTensor[];
@@ -82,7 +85,7 @@ export interface TrainSetup {
   frozen: { train: FrozenFeatures; val: FrozenFeatures } | undefined;
   ranks: Ranks;
   /** Of each batch. */
-  share: ReturnType<typeof shareOfBatch>;
+  share: Share;
   /** Has `train_loop` open and holds the state. */
   thread: ComputeThread;
   /** Of the folder, for this run's prefix. */
@@ -175,14 +178,18 @@ export const stepsPerEpochOf = (
   { batchSize }: TrainingOptions,
 ): number => batchNum ?? Math.max(1, Math.floor(images.length / batchSize));
 
-/** The batch of each step, with as many random numbers as its parts take, and the shapes of these. */
+/**
+ * The batch of each step, with as many random numbers as its parts take, and the shapes of these.
+ *
+ * @param shares how many trainings divide it
+ */
 export function planSteps(
   { batches, network }: TrainingPlan,
-  { parts, training, train }: { parts: Parts; training: TrainingOptions; train: ImageSet },
+  { parts, training, train, shares = 1 }: { parts: Parts; training: TrainingOptions; train: ImageSet; shares?: number },
 ): { batchAt: BatchPlan; shapes: StepShapes } {
   const uniforms = uniformsShape(parts, training);
   const dropout = dropoutBytes(network.layout, training);
-  const random = { uniforms: uniforms ? elementCount(uniforms) : 0, dropout };
+  const random = { uniforms: shares * (uniforms ? elementCount(uniforms) : 0), dropout: shares * dropout };
   return { batchAt: planBatches(train, batches, random), shapes: { uniforms } };
 }
 
@@ -207,6 +214,11 @@ async function frozenFeatures(
     `took ${seconds.toFixed(1)} s (${(count / seconds).toFixed(0)} a second), and are kept`;
   onEvent({ kind: 'note', message });
   return made;
+}
+
+/** Of a training by itself with its share of each batch. */
+function optionsOfRank({ microBatch, ...training }: TrainingOptions, { count }: Share): TrainingOptions {
+  return { ...training, batchSize: count, ...(microBatch !== undefined && microBatch < count && { microBatch }) };
 }
 
 /** Where the run begins. */
@@ -243,9 +255,10 @@ export async function openTraining(plan: TrainingPlan, told: RunHooks, closers: 
   };
   const hooks = { ...told, onEvent };
   if (ranks.note !== undefined) note(ranks.note);
-  const share = shareOfBatch(ranks, training);
+  const share = shareOfBatch(ranks, training, plan.ranks.syncEvery !== undefined);
+  const ofRank = share.isApart ? optionsOfRank(training, share) : training;
   requireStatistics(training, layout, ranks.size);
-  toldBefore(training, layout, ranks.size).forEach(note);
+  toldBefore(training, layout, { size: ranks.size, ...plan.ranks }).forEach(note);
   const newFolders = missingFolders(output.out);
   const lock = await lockRun(output.out, output.savePrefix, { onWaiting: note, signal: hooks.signal });
   closers.push(async () => {
@@ -271,7 +284,7 @@ export async function openTraining(plan: TrainingPlan, told: RunHooks, closers: 
 
   // One process after another would have to have all features.
   const takesFeatures = learnsHeadAlone(layout) && ranks.size === 1;
-  await thread.open('train_loop', { ...training, takesFeatures });
+  await thread.open('train_loop', { ...ofRank, takesFeatures, trainsApart: share.isApart });
   // Nothing of an ONNX file runs.
   if (plan.modules.facts.some(({ path }) => !isOnnxPath(path)))
     await requireSameEachTime(thread, training, plan.modules);
@@ -295,7 +308,10 @@ export async function openTraining(plan: TrainingPlan, told: RunHooks, closers: 
   const frozen = takesFeatures
     ? await frozenFeatures(thread, { training, train, val, loader, plan }, hooks)
     : undefined;
-  const { batchAt, shapes } = planSteps(plan, { parts, training, train });
+  const { batchAt, shapes } = planSteps(plan, {
+    ...{ parts, training: ofRank, train },
+    shares: share.isApart ? ranks.size : 1,
+  });
   const stepsPerEpoch = stepsPerEpochOf(schedule, train, training);
   const initialWeights = weights ? recordedWeights(weights, source) : resumedWeights;
   const recorded: TrainSetup['recorded'] = { ...recordedOptions(plan, train, stepsPerEpoch, rates), initialWeights };
@@ -324,7 +340,7 @@ export async function openTraining(plan: TrainingPlan, told: RunHooks, closers: 
   const rollbacks = resumed?.metadata.rollbacks ?? 0;
   const leftOut = resumed?.metadata.leftOut ?? noneLeftOut;
   return {
-    ...{ plan, training, layout, state, rates, shapes, recorded, train, val, used, batchAt, stepsPerEpoch },
+    ...{ plan, training, ofRank, layout, state, rates, shapes, recorded, train, val, used, batchAt, stepsPerEpoch },
     ...{ ranks, share, loader, frozen, thread, lock, folder, metrics, start, best, untrained, rollbacks, leftOut },
   };
 }

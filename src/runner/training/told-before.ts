@@ -2,15 +2,25 @@
 import type { TrainingOptions } from '../../graph/options.js';
 import type { NetworkLayout } from '../../graph/state/state.js';
 
-type Meaning = (training: TrainingOptions, layout: NetworkLayout, ranks: number) => string | undefined;
+/** Processes of a training. */
+interface Ranks {
+  size: number;
+  syncEvery?: number;
+}
+
+type Meaning = (training: TrainingOptions, layout: NetworkLayout, ranks: Ranks) => string | undefined;
 
 const halvesOnTheCpu: Meaning = ({ precision, provider }) =>
   precision === 'fp16' && provider === 'cpu'
     ? "--precision fp16 on the CPU goes through float32: it is slower than --precision fp32, and for trying out what a GPU's will do"
     : undefined;
 
-const statisticsOfPieces: Meaning = ({ batchSize, microBatch = batchSize, freezeBn }, { fewestNormalized }, ranks) => {
-  const share = batchSize / ranks;
+const statisticsOfPieces: Meaning = (
+  { batchSize, microBatch = batchSize, freezeBn },
+  { fewestNormalized },
+  { size },
+) => {
+  const share = batchSize / size;
   if (Math.min(microBatch, share) === batchSize || freezeBn || fewestNormalized === undefined) return undefined;
   const [of, one] =
     microBatch < share
@@ -22,8 +32,14 @@ const statisticsOfPieces: Meaning = ({ batchSize, microBatch = batchSize, freeze
   );
 };
 
+const ownBatches: Meaning = ({ batchSize }, _, { size, syncEvery }) =>
+  syncEvery === undefined
+    ? undefined
+    : `each rank trains on its own ${batchSize / size} images of a batch, with negatives from among them, and the ranks average what they have learned ` +
+      `${syncEvery === 1 ? 'after every step' : `every ${syncEvery} steps`}; what is told are means over the ranks`;
+
 /** A line each. */
-export const toldBefore = (training: TrainingOptions, layout: NetworkLayout, ranks = 1): string[] =>
-  [halvesOnTheCpu, statisticsOfPieces]
+export const toldBefore = (training: TrainingOptions, layout: NetworkLayout, ranks: Ranks = { size: 1 }): string[] =>
+  [halvesOnTheCpu, statisticsOfPieces, ownBatches]
     .map((meaning) => meaning(training, layout, ranks))
     .filter((line) => line !== undefined);

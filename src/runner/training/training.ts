@@ -18,6 +18,7 @@ import type { LoopStep } from './loop-run.js';
 import { loopFeeds, loopSteps, meanOfSteps, stepMetrics } from './loop-run.js';
 import type { Metrics } from './metrics-file.js';
 import type { Recall } from '../evaluation/retrieval-metrics.js';
+import { Meetings } from './meetings.js';
 import { learningRateAt } from './schedule.js';
 import { secondsOfRuns, StepsPerRun } from './steps-per-run.js';
 import type { TrainResult } from './events.js';
@@ -35,6 +36,7 @@ export class Training {
   private rollbacks: number;
   private readonly leftOut: LeftOutSteps;
   private saveFailed = false;
+  private readonly meetings: Meetings;
 
   constructor(
     private readonly setup: TrainSetup,
@@ -45,6 +47,7 @@ export class Training {
     this.evaluations.before = setup.untrained;
     this.rollbacks = setup.rollbacks;
     this.leftOut = new LeftOutSteps(setup.leftOut);
+    this.meetings = new Meetings(setup.thread, setup.plan.ranks.syncEvery, setup.stepsPerEpoch);
     const { resume } = setup.plan.weights;
     if (resume !== undefined)
       this.saved = { path: resume, step: setup.start.step, rollbacks: this.rollbacks, isProven: false };
@@ -123,27 +126,31 @@ export class Training {
   }
 
   private async stepsFromHere(): Promise<TrainResult['status']> {
-    const { plan, training, thread, stepsPerEpoch, batchAt, train, ranks, share } = this.setup;
+    const { plan, ofRank, thread, stepsPerEpoch, batchAt, train, ranks, share } = this.setup;
+    const { meetings } = this;
     const loader = this.setup.frozen?.train ?? this.setup.loader;
     const { checkpointEvery = Infinity } = plan.output;
     const { epoch, epochStep: step } = this.position;
     const { stepsPerRun: wanted } = plan.guard;
     const seconds = secondsOfRuns(plan.device.device, await thread.engineName());
-    const stepsPerRun = new StepsPerRun(training.batchSize * loader.imageBytes, seconds, wanted);
+    const stepsPerRun = new StepsPerRun(ofRank.batchSize * loader.imageBytes, seconds, wanted);
     const shift = this.rollbacks * stepsPerEpoch;
     const runs = prefetchRuns({
       ...{ loader, stepsPerEpoch, epochs: plan.schedule.epochs, from: { epoch, step }, ahead: 1 },
       plan: (epoch, step) => share.of(batchAt(epoch, step + shift)),
       paths: train.images.map(({ path }) => path),
-      // Ranks agree between steps on whether there is another.
+      // Ranks that take their steps together agree between them on whether there is another.
       stepsInNextRun: (step) =>
-        ranks.size > 1 ? 1 : Math.min(stepsPerRun.next(), checkpointEvery - (step % checkpointEvery)),
+        ranks.size > 1 && !share.isApart
+          ? 1
+          : Math.min(stepsPerRun.next(), checkpointEvery - (step % checkpointEvery), meetings.stepsFrom(step)),
     });
     const { signal } = this.hooks;
     for await (const run of ranks.size > 1 ? runs : untilAborted(runs, signal)) {
-      if (await ranks.anyOf(signal.aborted)) break;
+      if (!meetings.isApart && (await ranks.anyOf(signal.aborted))) break;
       const seconds = await this.compute(run);
       stepsPerRun.measured(run.steps, seconds);
+      if (meetings.isApart) continue;
       const { epochStep } = this.position;
       if (ranks.size === 1 && signal.aborted) break;
       if (epochStep === stepsPerEpoch) {
@@ -155,25 +162,28 @@ export class Training {
     return 'interrupted';
   }
 
-  /** Runs some steps, and returns how many seconds they took. @throws DivergedError when a loss is not finite */
+  /** Runs some steps, tells of all that the ranks have come to agree on, and returns how many seconds the run took. @throws DivergedError when a loss is not finite */
   private async compute(run: TrainingRun): Promise<number> {
-    const { plan, training, shapes, thread, stepsPerEpoch } = this.setup;
-    const { epoch, steps: k } = run;
+    const { plan, ofRank, training, shapes, thread, stepsPerEpoch } = this.setup;
+    const { epoch } = run;
     const { lr, factor, steps: lowered } = plan.schedule;
     const rateNow = (rate: number) => learningRateAt(rate, factor, lowered, epoch);
     const own = Object.fromEntries(Object.entries(this.setup.rates).map(([name, rate]) => [name, rateNow(rate)]));
     const rates = { lr: rateNow(lr), own };
-    const feeds = loopFeeds(run, training, shapes, rates);
-    const { outputs, seconds } = await thread.run('train_loop', feeds, [run.images.buffer]);
+    const feeds = loopFeeds(run, ofRank, shapes, rates);
+    const result = await thread.run('train_loop', feeds, [run.images.buffer]);
+    const taken = await this.meetings.after(run, result);
+    if (!taken) return result.seconds;
+    const { steps: k, outputs, seconds, dataSeconds } = taken;
     const first = this.position.step + 1;
     // Before anything may fail: from here on, the state is that after these steps.
-    Object.assign(this.position, { epoch, epochStep: run.step + k, step: this.position.step + k });
+    Object.assign(this.position, { epoch, epochStep: taken.step + k, step: this.position.step + k });
     const skips = training.skipNotFinite ?? false;
     const isScaled = training.precision === 'fp16';
     const steps = loopSteps(outputs, skips || isScaled);
     const bad = skips ? -1 : steps.findIndex(({ loss }) => !Number.isFinite(loss));
     // Features are kept: what is waited for them is nobody's to make shorter.
-    const timing = { step: seconds / k, data: this.setup.frozen ? 0 : run.dataSeconds / k };
+    const timing = { step: seconds / k, data: this.setup.frozen ? 0 : dataSeconds / k };
     const told = bad < 0 ? steps : steps.slice(0, bad + 1);
     await this.note(stepMetrics(told, { epoch, first, leftOut: allLeftOut(this.leftOut.all), ...rates }, timing));
     this.count(bad < 0 ? steps : steps.slice(0, bad), first, epoch);
@@ -193,7 +203,7 @@ export class Training {
       ...((skips || isScaled) && { skipped }),
       ...(isScaled && { scaling: { lossScale: steps.at(-1)!.lossScale!, leftOut: allLeftOut(this.leftOut.all) } }),
     });
-    return seconds;
+    return result.seconds;
   }
 
   /** A training that ends well by its numbers of steps may have come to a network that takes none any more. */

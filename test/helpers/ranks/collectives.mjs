@@ -25,6 +25,14 @@ for (const length of lengths.split(',').map(Number)) {
   hashes[length] = createHash('sha256').update(values).digest('hex');
 }
 
+// The same on every rank: sums that are rounded before they are divided would not come back to it.
+const [same, mean] = [valuesOf(0, 1000), valuesOf(0, 1000)];
+await talk.allReduce(mean, 'mean');
+const means = [mean.every((value, i) => value === same[i])];
+const uneven = Float32Array.of(rank, 2 * rank);
+await talk.allReduce(uneven, 'mean');
+means.push(...uneven);
+
 const bytes = new Uint8Array(300).map((_, i) => i * (rank + 1));
 await talk.broadcast(bytes.subarray(5, 295), 1);
 
@@ -41,5 +49,5 @@ await talk.barrier();
 const waited = existsSync(mark);
 
 await talk.close();
-const own = { rank, size, gathered: [...gathered], many: [...many], hashes, bytes: [...bytes] };
+const own = { rank, size, gathered: [...gathered], many: [...many], hashes, means, bytes: [...bytes] };
 writeFileSync(`${folder}/${rank}.json`, JSON.stringify({ ...own, overlapping: [...first, ...second], waited }));

@@ -11,6 +11,7 @@ export interface Got {
   gathered: number[];
   many: number[];
   hashes: Record<string, string>;
+  means: [isKept: boolean, ...number[]];
   bytes: number[];
   overlapping: number[];
   waited: boolean;
@@ -40,6 +41,7 @@ export function expectWhatHolds(size: number, got: readonly Got[]): void {
   for (const { rank, gathered, many, overlapping, waited, ...one } of got) {
     expect(gathered).toEqual(upTo(size).flatMap((rank) => [rank, 10 * rank, -1]));
     expect(many).toEqual(upTo(size).flatMap((rank) => [...valuesOf(rank, 50)]));
+    expect(one.means).toEqual([true, (size - 1) / 2, size - 1]);
     expect(one.bytes).toEqual(bytes.map((i) => (i * (i < 5 || i >= 295 ? rank + 1 : 2)) % 256));
     expect(overlapping).toEqual([...upTo(size), size]);
     expect(waited).toBe(true);

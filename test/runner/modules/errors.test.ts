@@ -178,8 +178,8 @@ const wrong: Record<Kind, Record<string, [source: string | undefined, said: RegE
       /: the loss takes pairs, and the sampling distance-weighted gives triplets: none that is here gives pairs; bring one with --sampling FILE/,
     ],
     'unknown-operator': [
-      loss('g.op("Einsum", [embeddings]);'),
-      /:4: there is no operator Einsum here: docs\/operators\.md lists those that there are/,
+      loss('g.op("Unique", [embeddings]);'),
+      /:4: there is no operator Unique here: docs\/operators\.md lists those that there are/,
     ],
     'prototype-operator': [loss('g.op("constructor", [embeddings]);'), /:4: there is no operator constructor/],
     'no-gradient': [

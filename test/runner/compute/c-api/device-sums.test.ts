@@ -9,17 +9,27 @@ import { valuesOf } from '../../../helpers/ranks/values.mjs';
 const cpu = { device: 'cpu', deviceId: 0, threads: 1 } as const;
 
 describe('DeviceSums', () => {
-  it.each([2, 3, 5])('sums what %i ranks give to the bits of the host, signs of zeros included', async (ranks) => {
-    const sums = await DeviceSums.open(await library(), cpu, ranks);
-    for (const length of [1, 7, 1000]) {
-      const parts = new Float32Array(ranks * length);
-      for (let rank = 0; rank < ranks; rank++) parts.set(valuesOf(rank, length), rank * length);
-      if (length > 1) for (let rank = 0; rank < ranks; rank++) parts[rank * length] = -0;
-      const [expected, into] = [new Float32Array(length), new Float32Array(length)];
-      sumRanks(parts, expected);
-      await sums.sum(koffi.address(parts), koffi.address(into), length);
-      expect(new Uint32Array(into.buffer)).toEqual(new Uint32Array(expected.buffer));
-    }
-    await sums.release();
-  });
+  it.each([
+    [2, 'sum'],
+    [3, 'sum'],
+    [5, 'sum'],
+    [2, 'mean'],
+    [3, 'mean'],
+    [7, 'mean'],
+  ] as const)(
+    'makes of what %i ranks give a %s to the bits of the host, signs of zeros included',
+    async (ranks, as) => {
+      const sums = await DeviceSums.open(await library(), cpu, ranks);
+      for (const length of [1, 7, 1000]) {
+        const parts = new Float32Array(ranks * length);
+        for (let rank = 0; rank < ranks; rank++) parts.set(valuesOf(rank, length), rank * length);
+        if (length > 1) for (let rank = 0; rank < ranks; rank++) parts[rank * length] = -0;
+        const [expected, into] = [new Float32Array(length), new Float32Array(length)];
+        sumRanks(parts, expected, as);
+        await sums.sum(koffi.address(parts), koffi.address(into), length, as);
+        expect(new Uint32Array(into.buffer)).toEqual(new Uint32Array(expected.buffer));
+      }
+      await sums.release();
+    },
+  );
 });
