@@ -146,7 +146,7 @@ export interface TrainOptions extends Partial<RunOptions> {
   ranks?: number;
   /**
    * Steps that each rank takes by itself, on its share of a batch and with negatives from there, until all of them average what they have
-   * learned: for slow networks. 0: none, every step is one of all ranks on the whole batch. Default: 0.
+   * learned: for slow networks. Default: every step is one of all ranks on the whole batch, as with 0.
    */
   syncEvery?: number;
   /** Seconds after which a rank that is not heard of ends the training. Default: five minutes of them. */
