@@ -199,8 +199,9 @@ describe('a training from a pack', () => {
 
   it('is refused in words where its options make other squares than the pack holds', async () => {
     const wrong = { ...run('wrong', 'data.pack'), imageSize: 40, resize: 'cover' as const };
-    for (const work of [trainSmall(wrong), planTraining(smallRun(wrong))]) {
-      expect(await message(work)).toBe(
+    // One after the other: a promise that is not waited for yet may fail.
+    for (const work of [() => trainSmall(wrong), () => planTraining(smallRun(wrong))]) {
+      expect(await message(work())).toBe(
         `the pack ${at('data.pack')} holds images as --image-size 32 --resize-to 32 --resize stretch makes them, and ` +
           "--image-size 40 --resize-to 40 --resize cover is wanted here. Take the pack's options, or pack the images again with " +
           '--image-size 40 --resize-to 40 --resize cover.',
